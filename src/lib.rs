@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # Modules
+//!
+//! Data flows one way, and a module imports only what stands before it here:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`net`] | packets without policy: addresses, ports, protocols, flows |
+//! | [`model`] | what was configured: groups, rules, lists, interfaces, the inventory |
+//! | [`policy`] | the one form that everything reads: ranked clauses; decisions and explanations |
+//! | [`engine`] | provider semantics: the trait and the engines of AWS and Alibaba Cloud; paths |
+#![cfg_attr(
+    feature = "load",
+    doc = "| [`load`] | the clouds' own documents, read into an inventory (feature `load`) |"
+)]
+#![cfg_attr(
+    feature = "proptest",
+    doc = "| [`strategy`] | random inventories and flows for property tests (feature `proptest`) |"
+)]
+
+pub mod engine;
+pub mod model;
+pub mod net;
+pub mod policy;
+
+pub use engine::{AlibabaEngine, AwsEngine, PolicyEngine, Scope, path};
+pub use model::Inventory;
+pub use net::{Direction, Flow};
+pub use policy::{Decision, Explanation, Policy, Verdict};

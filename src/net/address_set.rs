@@ -1,0 +1,226 @@
+//! Sets of addresses of both families.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::cidr::Cidr;
+use super::family::{Family, address_bits_apart, number};
+
+/// A set of addresses: per family, sorted inclusive ranges that neither touch nor overlap, so equal
+/// sets are equal values.
+///
+/// ```
+/// use secgroup::net::{AddressSet, Cidr};
+///
+/// let halves: Vec<Cidr> = vec!["0.0.0.0/1".parse()?, "128.0.0.0/1".parse()?];
+/// let all: Vec<Cidr> = vec!["0.0.0.0/0".parse()?];
+/// assert_eq!(AddressSet::from_iter(halves), AddressSet::from_iter(all));
+/// # Ok::<(), secgroup::net::CidrError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct AddressSet {
+    v4: Ranges,
+    v6: Ranges,
+}
+
+/// Sorted, disjoint, non-touching inclusive ranges of address numbers of one family.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+struct Ranges(Vec<(u128, u128)>);
+
+impl AddressSet {
+    /// No address.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Every address of both families.
+    pub fn all() -> Self {
+        Family::ALL.into_iter().map(Cidr::all).collect()
+    }
+
+    /// Every address of one family.
+    pub fn all_of(family: Family) -> Self {
+        Self::from(Cidr::all(family))
+    }
+
+    /// Whether the address is in the set. Logarithmic in the number of ranges of its family.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.ranges(Family::of(address)).contains(number(address))
+    }
+
+    /// Whether the set has no address.
+    pub fn is_empty(&self) -> bool {
+        self.v4.0.is_empty() && self.v6.0.is_empty()
+    }
+
+    /// Whether the set has at least one address of the family.
+    pub fn has(&self, family: Family) -> bool {
+        !self.ranges(family).0.is_empty()
+    }
+
+    /// The number of ranges of both families together.
+    pub fn range_count(&self) -> usize {
+        self.v4.0.len() + self.v6.0.len()
+    }
+
+    /// The ranges, IPv4 first, each with its first and last address.
+    pub fn iter(&self) -> impl Iterator<Item = (IpAddr, IpAddr)> + '_ {
+        Family::ALL.into_iter().flat_map(move |family| {
+            self.ranges(family).0.iter().map(move |&(first, last)| (family.address(first), family.address(last)))
+        })
+    }
+
+    /// Every address of both sets.
+    pub fn union(&self, other: &Self) -> Self {
+        let join = |a: &Ranges, b: &Ranges| Ranges::merged(a.0.iter().chain(&b.0).copied().collect());
+        Self { v4: join(&self.v4, &other.v4), v6: join(&self.v6, &other.v6) }
+    }
+
+    /// The address of the set that is nearest to `address`, within its family.
+    pub(crate) fn nearest(&self, address: IpAddr) -> Option<IpAddr> {
+        let family = Family::of(address);
+        let wanted = number(address);
+        let ranges = &self.ranges(family).0;
+        let after = ranges.partition_point(|&(first, _)| first <= wanted);
+        let below = after.checked_sub(1).and_then(|i| ranges.get(i)).map(|&(_, last)| last.min(wanted));
+        let above = ranges.get(after).map(|&(first, _)| first);
+        let nearest = match (below, above) {
+            (Some(b), Some(a)) if a - wanted < wanted - b => a,
+            (Some(b), _) => b,
+            (None, a) => a?,
+        };
+        Some(family.address(nearest))
+    }
+
+    fn ranges(&self, family: Family) -> &Ranges {
+        match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        }
+    }
+}
+
+impl Ranges {
+    fn contains(&self, wanted: u128) -> bool {
+        let after = self.0.partition_point(|&(first, _)| first <= wanted);
+        after.checked_sub(1).and_then(|i| self.0.get(i)).is_some_and(|&(_, last)| wanted <= last)
+    }
+
+    fn merged(mut ranges: Vec<(u128, u128)>) -> Self {
+        ranges.sort_unstable();
+        let mut merged: Vec<(u128, u128)> = Vec::with_capacity(ranges.len());
+        for (first, last) in ranges {
+            match merged.last_mut() {
+                // `first - 1` cannot underflow: an earlier range sorts before, so `first` is not 0
+                // unless the ranges overlap.
+                Some(previous) if first <= previous.1 || first - 1 == previous.1 => {
+                    previous.1 = previous.1.max(last);
+                }
+                _ => merged.push((first, last)),
+            }
+        }
+        merged.shrink_to_fit();
+        Self(merged)
+    }
+}
+
+impl FromIterator<Cidr> for AddressSet {
+    fn from_iter<I: IntoIterator<Item = Cidr>>(blocks: I) -> Self {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for block in blocks {
+            match block.family() {
+                Family::V4 => v4.push(block.range()),
+                Family::V6 => v6.push(block.range()),
+            }
+        }
+        Self { v4: Ranges::merged(v4), v6: Ranges::merged(v6) }
+    }
+}
+
+impl From<Cidr> for AddressSet {
+    fn from(block: Cidr) -> Self {
+        Self::from_iter([block])
+    }
+}
+
+/// Lists the first few ranges, and how many more there are.
+impl fmt::Display for AddressSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 4;
+        if self.is_empty() {
+            return f.write_str("no address");
+        }
+        for (i, (first, last)) in self.iter().take(SHOWN).enumerate() {
+            f.write_str(if i == 0 { "" } else { ", " })?;
+            match block_of(first, last) {
+                Some(block) if first == last => write!(f, "{}", block.first())?,
+                Some(block) => write!(f, "{block}")?,
+                None => write!(f, "{first}-{last}")?,
+            }
+        }
+        let more = self.range_count().saturating_sub(SHOWN);
+        if more > 0 {
+            write!(f, " and {more} more")?;
+        }
+        Ok(())
+    }
+}
+
+/// The CIDR block that is exactly this range, if there is one.
+fn block_of(first: IpAddr, last: IpAddr) -> Option<Cidr> {
+    let differing = address_bits_apart(first, last);
+    let prefix = Family::of(first).bits().checked_sub(u8::try_from(differing).ok()?)?;
+    let block = Cidr::containing(first, prefix).ok()?;
+    (block.first() == first && block.last() == last).then_some(block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(blocks: &[&str]) -> AddressSet {
+        blocks.iter().map(|b| b.parse::<Cidr>().unwrap()).collect()
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn membership_at_the_edges_of_ranges() {
+        let set = set(&["10.0.0.0/24", "10.0.1.0/24", "192.0.2.7/32", "2001:db8::/64"]);
+        for (address, inside) in [
+            ("9.255.255.255", false),
+            ("10.0.0.0", true),
+            ("10.0.1.255", true),
+            ("10.0.2.0", false),
+            ("192.0.2.6", false),
+            ("192.0.2.7", true),
+            ("192.0.2.8", false),
+            ("2001:db8::", true),
+            ("2001:db8::ffff:ffff:ffff:ffff", true),
+            ("2001:db8:0:1::", false),
+            ("::ffff:10.0.0.1", false),
+        ] {
+            assert_eq!(set.contains(ip(address)), inside, "{address}");
+        }
+        assert_eq!(set.to_string(), "10.0.0.0/23, 192.0.2.7, 2001:db8::/64");
+    }
+
+    #[test]
+    fn whole_families_do_not_overflow() {
+        assert_eq!(AddressSet::all(), set(&["0.0.0.0/0", "::/0"]));
+        assert_eq!(set(&["::/1", "8000::/1"]), AddressSet::all_of(Family::V6));
+        assert!(!AddressSet::all_of(Family::V4).contains(ip("::")));
+        assert_eq!(AddressSet::all().union(&set(&["::/0", "0.0.0.0/32"])), AddressSet::all());
+    }
+
+    #[test]
+    fn nearest_address() {
+        let set = set(&["10.0.0.0/24", "10.0.2.0/24"]);
+        assert_eq!(set.nearest(ip("10.0.1.3")), Some(ip("10.0.0.255")));
+        assert_eq!(set.nearest(ip("10.0.1.250")), Some(ip("10.0.2.0")));
+        assert_eq!(set.nearest(ip("10.0.2.9")), Some(ip("10.0.2.9")));
+        assert_eq!(set.nearest(ip("::1")), None);
+    }
+}
