@@ -1,0 +1,404 @@
+//! Everything that was loaded or built, and the resolution of references within it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::group::SecurityGroup;
+use super::id::{GroupId, InstanceId, InterfaceId, PortListId, PrefixListId, SubnetId, VpcId};
+use super::interface::{Instance, Interface};
+use super::list::{PortList, PrefixList};
+use super::vpc::{Subnet, Vpc, VpcRelation};
+use crate::net::{AddressSet, Cidr};
+
+/// Groups, prefix lists, port lists, instances and interfaces: immutable once built.
+///
+/// ```
+/// use secgroup::model::{Interface, Inventory, SecurityGroup};
+///
+/// let inventory = Inventory::builder()
+///     .group(SecurityGroup::aws("sg-web"))
+///     .interface(Interface::new("eni-1").with_groups(["sg-web"]).with_address("10.0.0.5".parse()?))
+///     .build()?;
+/// let members = inventory.members("sg-web");
+/// assert!(members.complete && members.addresses.contains("10.0.0.5".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(try_from = "InventoryBuilder", into = "InventoryBuilder")]
+pub struct Inventory {
+    groups: BTreeMap<GroupId, SecurityGroup>,
+    prefix_lists: BTreeMap<PrefixListId, PrefixList>,
+    port_lists: BTreeMap<PortListId, PortList>,
+    instances: BTreeMap<InstanceId, Vec<InterfaceId>>,
+    instance_records: BTreeMap<InstanceId, Instance>,
+    interfaces: BTreeMap<InterfaceId, Interface>,
+    vpcs: BTreeMap<VpcId, Vpc>,
+    subnets: BTreeMap<SubnetId, Subnet>,
+    relations: BTreeMap<(VpcId, VpcId), VpcRelation>,
+    members_complete: bool,
+    /// Addresses of the members of each group that an interface carries.
+    members: BTreeMap<GroupId, Arc<AddressSet>>,
+    /// Entries of each prefix list, as a set.
+    entries: BTreeMap<PrefixListId, Arc<AddressSet>>,
+}
+
+/// The members of a group, as far as they are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Members {
+    /// The addresses of the members that are known.
+    pub addresses: Arc<AddressSet>,
+    /// Whether there can be no others.
+    pub complete: bool,
+}
+
+/// Why parts do not make up an inventory.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InventoryError {
+    /// One id was given twice for things of one kind.
+    #[error("the {kind} `{id}` is given twice")]
+    Duplicate {
+        /// What kind of thing it is.
+        kind: &'static str,
+        /// The id.
+        id: String,
+    },
+    /// An instance has several primary interfaces, and a question about it would be ambiguous.
+    #[error("the instance `{instance}` has two primary interfaces, `{first}` and `{second}`")]
+    TwoPrimaries {
+        /// The instance.
+        instance: InstanceId,
+        /// One primary interface.
+        first: InterfaceId,
+        /// The other.
+        second: InterfaceId,
+    },
+    /// An entry is of another family than its prefix list.
+    #[error("the prefix list `{list}` of {family} has the entry {entry}")]
+    EntryFamily {
+        /// The list.
+        list: PrefixListId,
+        /// The list's family.
+        family: crate::net::Family,
+        /// The entry.
+        entry: Cidr,
+    },
+}
+
+impl Inventory {
+    /// Starts an inventory.
+    pub fn builder() -> InventoryBuilder {
+        InventoryBuilder::default()
+    }
+
+    /// The group with this id, if it was loaded.
+    pub fn group(&self, id: &str) -> Option<&SecurityGroup> {
+        self.groups.get(id)
+    }
+
+    /// All groups, by id.
+    pub fn groups(&self) -> impl ExactSizeIterator<Item = &SecurityGroup> {
+        self.groups.values()
+    }
+
+    /// The prefix list with this id, if it was loaded.
+    pub fn prefix_list(&self, id: &str) -> Option<&PrefixList> {
+        self.prefix_lists.get(id)
+    }
+
+    /// All prefix lists, by id.
+    pub fn prefix_lists(&self) -> impl ExactSizeIterator<Item = &PrefixList> {
+        self.prefix_lists.values()
+    }
+
+    /// The known entries of a prefix list, as a set.
+    pub(crate) fn prefix_list_addresses(&self, id: &PrefixListId) -> Arc<AddressSet> {
+        self.entries.get(id).cloned().unwrap_or_default()
+    }
+
+    /// The port list with this id, if it was loaded.
+    pub fn port_list(&self, id: &str) -> Option<&PortList> {
+        self.port_lists.get(id)
+    }
+
+    /// All port lists, by id.
+    pub fn port_lists(&self) -> impl ExactSizeIterator<Item = &PortList> {
+        self.port_lists.values()
+    }
+
+    /// The interface with this id.
+    pub fn interface(&self, id: &str) -> Option<&Interface> {
+        self.interfaces.get(id)
+    }
+
+    /// All interfaces, by id.
+    pub fn interfaces(&self) -> impl ExactSizeIterator<Item = &Interface> {
+        self.interfaces.values()
+    }
+
+    /// The ids of all instances, whether they were described or an interface named them.
+    pub fn instances(&self) -> impl ExactSizeIterator<Item = &InstanceId> {
+        self.instances.keys()
+    }
+
+    /// The instance with this id, if it was described.
+    pub fn instance(&self, id: &str) -> Option<&Instance> {
+        self.instance_records.get(id)
+    }
+
+    /// The interfaces of an instance, the primary one first; empty if there is no such instance.
+    pub fn interfaces_of(&self, instance: &str) -> impl Iterator<Item = &Interface> {
+        self.instances.get(instance).into_iter().flatten().filter_map(|id| self.interfaces.get(id))
+    }
+
+    /// Whether an instance of this id was described or named by an interface.
+    pub fn has_instance(&self, id: &str) -> bool {
+        self.instances.contains_key(id)
+    }
+
+    /// The VPC with this id, if it was described.
+    pub fn vpc(&self, id: &str) -> Option<&Vpc> {
+        self.vpcs.get(id)
+    }
+
+    /// The subnet with this id, if it was described.
+    pub fn subnet(&self, id: &str) -> Option<&Subnet> {
+        self.subnets.get(id)
+    }
+
+    /// How two VPCs are joined, as the caller stated it; one VPC is always the same as itself.
+    pub fn relation(&self, a: &VpcId, b: &VpcId) -> VpcRelation {
+        if a == b {
+            return VpcRelation::Same;
+        }
+        self.relations.get(&ordered(a.clone(), b.clone())).copied().unwrap_or_default()
+    }
+
+    /// Whether the interfaces are all there are, so that groups have no members but theirs.
+    pub fn members_complete(&self) -> bool {
+        self.members_complete
+    }
+
+    /// The private addresses of the interfaces that carry this group (AWS-38, AWS-39, ALI-46), the
+    /// asking interface included.
+    ///
+    /// They are complete if all interfaces were described and the group is one of those described or
+    /// carried; of any other group nothing is known, for it may live in another account.
+    pub fn members(&self, group: &str) -> Members {
+        let carried = self.members.get(group);
+        Members {
+            addresses: carried.cloned().unwrap_or_default(),
+            complete: self.members_complete && (carried.is_some() || self.groups.contains_key(group)),
+        }
+    }
+}
+
+/// Collects the parts of an [`Inventory`]; also its form in files.
+///
+/// What is given is taken to be everything: [`InventoryBuilder::members_incomplete`] says otherwise.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct InventoryBuilder {
+    groups: Vec<SecurityGroup>,
+    prefix_lists: Vec<PrefixList>,
+    port_lists: Vec<PortList>,
+    instances: Vec<Instance>,
+    interfaces: Vec<Interface>,
+    vpcs: Vec<Vpc>,
+    subnets: Vec<Subnet>,
+    relations: Vec<(VpcId, VpcId, VpcRelation)>,
+    members_complete: bool,
+}
+
+impl Default for InventoryBuilder {
+    fn default() -> Self {
+        Self {
+            groups: Vec::new(),
+            prefix_lists: Vec::new(),
+            port_lists: Vec::new(),
+            instances: Vec::new(),
+            interfaces: Vec::new(),
+            vpcs: Vec::new(),
+            subnets: Vec::new(),
+            relations: Vec::new(),
+            members_complete: true,
+        }
+    }
+}
+
+impl InventoryBuilder {
+    /// Adds a group.
+    pub fn group(mut self, group: SecurityGroup) -> Self {
+        self.groups.push(group);
+        self
+    }
+
+    /// Adds a prefix list.
+    pub fn prefix_list(mut self, list: PrefixList) -> Self {
+        self.prefix_lists.push(list);
+        self
+    }
+
+    /// Adds a port list.
+    pub fn port_list(mut self, list: PortList) -> Self {
+        self.port_lists.push(list);
+        self
+    }
+
+    /// Adds an instance.
+    pub fn instance(mut self, instance: Instance) -> Self {
+        self.instances.push(instance);
+        self
+    }
+
+    /// Adds an interface.
+    pub fn interface(mut self, interface: Interface) -> Self {
+        self.interfaces.push(interface);
+        self
+    }
+
+    /// Adds a VPC.
+    pub fn vpc(mut self, vpc: Vpc) -> Self {
+        self.vpcs.push(vpc);
+        self
+    }
+
+    /// Adds a subnet.
+    pub fn subnet(mut self, subnet: Subnet) -> Self {
+        self.subnets.push(subnet);
+        self
+    }
+
+    /// States how two VPCs are joined; the last statement about a pair counts.
+    pub fn relation(mut self, a: impl Into<VpcId>, b: impl Into<VpcId>, relation: VpcRelation) -> Self {
+        self.relations.push((a.into(), b.into(), relation));
+        self
+    }
+
+    /// States that there may be interfaces that were not given, so that any group may have more
+    /// members.
+    pub fn members_incomplete(mut self) -> Self {
+        self.members_complete = false;
+        self
+    }
+
+    /// States that the interfaces given are all there are, although documents leave it open.
+    pub fn assume_members_complete(mut self) -> Self {
+        self.members_complete = true;
+        self
+    }
+
+    /// Builds the inventory. Time and memory are proportional to its size, times a logarithm.
+    ///
+    /// References that lead nowhere are not errors: what they lead to is unknown, and decisions say
+    /// so where it matters.
+    ///
+    /// # Errors
+    /// An [`InventoryError`] if an id is given twice, an instance has two primary interfaces or an
+    /// entry is not of its prefix list's family.
+    pub fn build(self) -> Result<Inventory, InventoryError> {
+        let mut carried: BTreeMap<GroupId, Vec<Cidr>> = BTreeMap::new();
+        let mut instances: BTreeMap<InstanceId, Vec<InterfaceId>> =
+            self.instances.iter().map(|instance| (instance.id.clone(), Vec::new())).collect();
+        for interface in &self.interfaces {
+            for group in interface.groups.iter().flatten() {
+                carried.entry(group.clone()).or_default().extend(interface.member_blocks());
+            }
+            if let Some(instance) = &interface.instance {
+                instances.entry(instance.clone()).or_default().push(interface.id.clone());
+            }
+        }
+        let interfaces = by_id("interface", self.interfaces, |interface| interface.id.clone())?;
+        for (instance, own) in &mut instances {
+            let is_primary = |id: &InterfaceId| interfaces.get(id).is_some_and(|interface| interface.primary);
+            own.sort_by_key(|id| !is_primary(id));
+            if let [first, second, ..] = own.as_slice()
+                && is_primary(second)
+            {
+                return Err(InventoryError::TwoPrimaries {
+                    instance: instance.clone(),
+                    first: first.clone(),
+                    second: second.clone(),
+                });
+            }
+        }
+        let prefix_lists = by_id("prefix list", self.prefix_lists, |list| list.id.clone())?;
+        for list in prefix_lists.values() {
+            if let Some(family) = list.family
+                && let Some(entry) = list.entries.iter().find(|entry| entry.family() != family)
+            {
+                return Err(InventoryError::EntryFamily { list: list.id.clone(), family, entry: *entry });
+            }
+        }
+        Ok(Inventory {
+            groups: by_id("group", self.groups, |group| group.id.clone())?,
+            port_lists: by_id("port list", self.port_lists, |list| list.id.clone())?,
+            instance_records: by_id("instance", self.instances, |instance| instance.id.clone())?,
+            vpcs: by_id("VPC", self.vpcs, |vpc| vpc.id.clone())?,
+            subnets: by_id("subnet", self.subnets, |subnet| subnet.id.clone())?,
+            relations: self.relations.into_iter().map(|(a, b, relation)| (ordered(a, b), relation)).collect(),
+            members_complete: self.members_complete,
+            members: carried
+                .into_iter()
+                .map(|(group, blocks)| (group, Arc::new(blocks.into_iter().collect())))
+                .collect(),
+            entries: prefix_lists
+                .values()
+                .map(|list| (list.id.clone(), Arc::new(list.entries.iter().copied().collect())))
+                .collect(),
+            prefix_lists,
+            instances,
+            interfaces,
+        })
+    }
+}
+
+/// A pair whose order does not matter.
+fn ordered(a: VpcId, b: VpcId) -> (VpcId, VpcId) {
+    if a <= b { (a, b) } else { (b, a) }
+}
+
+fn by_id<K: Ord + ToString, T>(
+    kind: &'static str,
+    items: Vec<T>,
+    id: impl Fn(&T) -> K,
+) -> Result<BTreeMap<K, T>, InventoryError> {
+    let mut map = BTreeMap::new();
+    for item in items {
+        let key = id(&item);
+        if map.contains_key(&key) {
+            return Err(InventoryError::Duplicate { kind, id: key.to_string() });
+        }
+        map.insert(key, item);
+    }
+    Ok(map)
+}
+
+impl TryFrom<InventoryBuilder> for Inventory {
+    type Error = InventoryError;
+
+    fn try_from(parts: InventoryBuilder) -> Result<Self, InventoryError> {
+        parts.build()
+    }
+}
+
+impl From<Inventory> for InventoryBuilder {
+    fn from(inventory: Inventory) -> Self {
+        Self {
+            groups: inventory.groups.into_values().collect(),
+            prefix_lists: inventory.prefix_lists.into_values().collect(),
+            port_lists: inventory.port_lists.into_values().collect(),
+            instances: inventory.instance_records.into_values().collect(),
+            interfaces: inventory.interfaces.into_values().collect(),
+            vpcs: inventory.vpcs.into_values().collect(),
+            subnets: inventory.subnets.into_values().collect(),
+            relations: inventory.relations.into_iter().map(|((a, b), relation)| (a, b, relation)).collect(),
+            members_complete: inventory.members_complete,
+        }
+    }
+}
