@@ -1,0 +1,419 @@
+//! Why a verdict is what it is, out of the same evaluation that decides.
+
+use serde::Serialize;
+
+use super::clause::{Clause, ClauseId, Touch};
+use super::decide::{Decision, Verdict, Walk};
+use super::list::{Policy, RuleList, Stage};
+use super::provenance::{Basis, Missing, Provenance, RuleOrigin};
+use super::rank::Rank;
+use super::space::{Field, Selector, Space};
+use crate::model::{Action, RuleId};
+use crate::net::{Direction, Flow, Payload};
+
+/// How many near misses an explanation names.
+const NEAR_MISSES: usize = 3;
+
+/// Why a flow gets its verdict.
+///
+/// `Display` writes it for people, in a few lines; `Serialize` gives programs all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+#[must_use]
+pub struct Explanation {
+    /// What is explained: the rules of an interface, or one stage of a policy.
+    pub label: String,
+    /// The direction of the flow.
+    pub direction: Direction,
+    /// The flow.
+    pub flow: Flow,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The clause that decides, as in [`Decision`].
+    pub clause: Option<ClauseId>,
+    /// What the verdict rests on.
+    pub basis: Basis,
+    /// The clauses that bring the verdict about: those that certainly match at the deciding rank, or
+    /// all that may decide if the verdict is indeterminate. Empty for a default.
+    pub deciding: Vec<ClauseReport>,
+    /// Every other clause that matches or may match, and why it does not decide.
+    pub others: Vec<OtherMatch>,
+    /// For a denial or a default: the clauses of the opposite action that would have decided and
+    /// came nearest to matching, those with the fewest failed fields first.
+    pub near_misses: Vec<NearMiss>,
+    /// How many further clauses of that kind there are.
+    pub near_misses_omitted: usize,
+    /// What is missing, if the verdict is indeterminate.
+    pub missing: Vec<Missing>,
+    /// Where documents disagree and the verdict depends on it.
+    pub notes: Vec<Note>,
+    /// The stages, if the policy has several; then the lists above are empty.
+    pub stages: Vec<Explanation>,
+}
+
+/// A clause in an explanation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ClauseReport {
+    /// Its number in the policy.
+    pub clause: ClauseId,
+    /// What it does.
+    pub action: Action,
+    /// Whether it certainly matches; otherwise it may.
+    pub certain: bool,
+    /// Where it came from.
+    pub provenance: Provenance,
+}
+
+/// A clause that matches or may match and does not decide.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct OtherMatch {
+    /// The clause.
+    #[serde(flatten)]
+    pub clause: ClauseReport,
+    /// Why it does not decide.
+    pub reason: WhyNot,
+}
+
+/// Why a matching clause does not decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WhyNot {
+    /// A clause of a better rank decides.
+    Outranked,
+    /// A clause of equal standing and another action comes first.
+    LosesTie,
+    /// It may match, but the verdict is the same whether it does or not.
+    SameVerdict,
+}
+
+/// A clause that nearly matched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct NearMiss {
+    /// The clause.
+    #[serde(flatten)]
+    pub clause: ClauseReport,
+    /// The fields that failed.
+    pub failed: Vec<FieldMiss>,
+}
+
+/// A field that kept a clause from matching.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FieldMiss {
+    /// The field.
+    pub field: Field,
+    /// What the packet has.
+    pub found: String,
+    /// What would have matched.
+    pub expected: String,
+}
+
+/// Something that a reader of a verdict should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Note {
+    /// The number of the fact.
+    pub fact: String,
+    /// What it means here.
+    pub text: String,
+}
+
+impl Policy {
+    /// Explains the verdict on a flow: the same as [`Policy::decide`], with the reasons. Linear in
+    /// the number of clauses, and much slower than a decision.
+    pub fn explain(&self, flow: &Flow) -> Explanation {
+        explain_stage(&self.stage, self.direction(), flow)
+    }
+}
+
+impl Explanation {
+    /// The decision that is explained.
+    pub fn decision(&self) -> Decision {
+        Decision { verdict: self.verdict, clause: self.clause, basis: self.basis }
+    }
+
+    /// The ids of the deciding rules, sorted, each once: those that certainly match at the deciding
+    /// rank, or for an indeterminate verdict all that may match up to and including the rank that
+    /// closes the evaluation. Empty if no rule decides.
+    pub fn rules(&self) -> Vec<RuleId> {
+        let mut rules: Vec<RuleId> = self
+            .deciding_stages()
+            .into_iter()
+            .flat_map(|stage| &stage.deciding)
+            .filter_map(|report| report.provenance.rule())
+            .map(|origin| origin.rule.clone())
+            .collect();
+        rules.sort();
+        rules.dedup();
+        rules
+    }
+
+    /// What is missing, stages included, each once.
+    pub fn all_missing(&self) -> Vec<Missing> {
+        let mut missing: Vec<Missing> =
+            self.deciding_stages().into_iter().flat_map(|stage| stage.missing.iter().cloned()).collect();
+        missing.sort();
+        missing.dedup();
+        missing
+    }
+
+    /// The stages with lists of their own that bring the verdict about.
+    pub(super) fn deciding_stages(&self) -> Vec<&Explanation> {
+        if self.stages.is_empty() {
+            return vec![self];
+        }
+        self.stages
+            .iter()
+            .filter(|stage| match self.verdict {
+                Verdict::Indeterminate => stage.verdict == Verdict::Indeterminate,
+                decided => stage.verdict == decided,
+            })
+            .flat_map(Explanation::deciding_stages)
+            .collect()
+    }
+}
+
+fn explain_stage(stage: &Stage, direction: Direction, flow: &Flow) -> Explanation {
+    let Decision { verdict, clause, basis } = stage.evaluate(flow).decision();
+    let mut explanation = Explanation {
+        label: String::new(),
+        direction,
+        flow: *flow,
+        verdict,
+        clause,
+        basis,
+        deciding: Vec::new(),
+        others: Vec::new(),
+        near_misses: Vec::new(),
+        near_misses_omitted: 0,
+        missing: Vec::new(),
+        notes: Vec::new(),
+        stages: Vec::new(),
+    };
+    match stage {
+        Stage::Rules(list) => explain_list(list, direction, flow, &mut explanation),
+        Stage::AllOf(stages) => {
+            "every stage must allow".clone_into(&mut explanation.label);
+            explanation.stages = stages.iter().map(|stage| explain_stage(stage, direction, flow)).collect();
+        }
+        Stage::FirstDecisive(stages) => {
+            "the first stage that decides".clone_into(&mut explanation.label);
+            // Stages behind the one that decides have no say.
+            for stage in stages {
+                explanation.stages.push(explain_stage(stage, direction, flow));
+                if !stage.evaluate(flow).leaves_open() {
+                    break;
+                }
+            }
+        }
+    }
+    explanation
+}
+
+fn explain_list(list: &RuleList, direction: Direction, flow: &Flow, explanation: &mut Explanation) {
+    list.label.clone_into(&mut explanation.label);
+    let walk = list.walk(flow);
+    let closing = walk.closing.and_then(|index| list.clauses.get(index)).map(|clause| clause.rank);
+    let undecided = explanation.verdict == Verdict::Indeterminate;
+    let mut near = Vec::new();
+    for (index, clause) in list.clauses.iter().enumerate() {
+        let reached = closing.is_none_or(|rank| clause.rank <= rank);
+        let touch = clause.touch(flow);
+        let report = || ClauseReport {
+            clause: list.id(index),
+            action: clause.action,
+            certain: touch == Touch::Certain,
+            provenance: clause.provenance.clone(),
+        };
+        match touch {
+            Touch::No => {
+                if reached && opposes(clause.action, explanation) {
+                    near.push((distance(clause, flow), index));
+                }
+            }
+            Touch::May | Touch::Certain if undecided && reached => {
+                explanation.deciding.push(report());
+                if touch == Touch::May {
+                    explanation.missing.extend(clause.missing_for(flow));
+                }
+            }
+            Touch::Certain if closing == Some(clause.rank) => explanation.deciding.push(report()),
+            Touch::May | Touch::Certain => {
+                let reason = why_not(clause, reached, closing);
+                explanation.others.push(OtherMatch { clause: report(), reason });
+            }
+        }
+    }
+    if undecided && closing.is_none() {
+        explanation.missing.extend(list.fallback.missing.iter().cloned());
+    }
+    explanation.missing.sort();
+    explanation.missing.dedup();
+    near.sort_unstable();
+    explanation.near_misses_omitted = near.len().saturating_sub(NEAR_MISSES);
+    explanation.near_misses = near
+        .into_iter()
+        .take(NEAR_MISSES)
+        .filter_map(|(_, index)| {
+            list.clauses.get(index).map(|clause| near_miss(list.id(index), clause, direction, flow))
+        })
+        .collect();
+    explanation.notes = disputes(list, flow, walk);
+}
+
+/// Whether a clause of this action, had it matched, would have changed a denial or a default.
+fn opposes(action: Action, explanation: &Explanation) -> bool {
+    match explanation.verdict {
+        Verdict::Deny => action == Action::Allow,
+        Verdict::Allow => explanation.basis == Basis::Default && action == Action::Deny,
+        Verdict::Indeterminate => false,
+    }
+}
+
+fn why_not(clause: &Clause, reached: bool, closing: Option<Rank>) -> WhyNot {
+    match closing {
+        _ if reached => WhyNot::SameVerdict,
+        Some(rank) if rank.ties_with(clause.rank) => WhyNot::LosesTie,
+        _ => WhyNot::Outranked,
+    }
+}
+
+/// Where another reading of the documents would give another verdict.
+fn disputes(list: &RuleList, flow: &Flow, walk: Walk) -> Vec<Note> {
+    let verdict = walk.outcomes.verdict();
+    let mut notes: Vec<Note> = Vec::new();
+    let mut compare = |clause: &Clause, other: Walk| {
+        let other = other.outcomes.verdict();
+        if let Some(dispute) = &clause.dispute
+            && other != verdict
+        {
+            let text = format!("{}; under the other reading the verdict is {other}", dispute.text);
+            let note = Note { fact: dispute.fact.clone(), text };
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    };
+    for (skipped, clause) in list.clauses.iter().enumerate() {
+        if clause.dispute.is_some() && clause.touch(flow) != Touch::No {
+            let rest = list.clauses.iter().enumerate().filter(|(index, _)| *index != skipped);
+            compare(clause, list.walk_over(flow, rest));
+        }
+    }
+    for clause in &list.unapplied {
+        if clause.touch(flow) != Touch::No {
+            let before = list.clauses.partition_point(|other| other.rank <= clause.rank);
+            let (better, worse) = list.clauses.split_at_checked(before).unwrap_or((&list.clauses, &[]));
+            let all = better.iter().chain([clause]).chain(worse).enumerate();
+            compare(clause, list.walk_over(flow, all));
+        }
+    }
+    notes
+}
+
+/// How far a clause is from matching: fields that failed, then how badly.
+fn distance(clause: &Clause, flow: &Flow) -> (usize, u32) {
+    let space = clause.extent.possible();
+    let failed = clause.mismatch(flow);
+    let cost = failed
+        .iter()
+        .map(|field| match field {
+            Field::IcmpCode => 10,
+            Field::IcmpType => 20,
+            Field::DestinationPort => 20 + port_distance(space, flow),
+            Field::SourcePort | Field::Local => 30,
+            Field::Remote => 30 + address_distance(space, flow),
+            Field::Protocol => 200,
+            Field::Family => 300,
+        })
+        .sum();
+    (failed.len(), cost)
+}
+
+/// The bits of the distance to the nearest port, 0 to 16.
+fn port_distance(space: &Space, flow: &Flow) -> u32 {
+    let (Selector::Tcp(ports) | Selector::Udp(ports), Some(port)) = (&space.selector, flow.destination_port()) else {
+        return 16;
+    };
+    let nearest = ports
+        .ranges()
+        .iter()
+        .map(|range| if port < range.first() { range.first().abs_diff(port) } else { range.last().abs_diff(port) });
+    nearest.min().and_then(u16::checked_ilog2).map_or(16, |bit| bit + 1)
+}
+
+/// The bits by which the nearest address differs, 0 to 128.
+fn address_distance(space: &Space, flow: &Flow) -> u32 {
+    use crate::net::address_bits_apart;
+    space.remote.nearest(flow.remote()).map_or(128, |nearest| address_bits_apart(nearest, flow.remote()))
+}
+
+fn near_miss(id: ClauseId, clause: &Clause, direction: Direction, flow: &Flow) -> NearMiss {
+    let space = clause.extent.possible();
+    let failed = clause
+        .mismatch(flow)
+        .iter()
+        .map(|field| FieldMiss {
+            field,
+            found: found(field, direction, flow),
+            expected: expected(field, space, &clause.provenance),
+        })
+        .collect();
+    let report =
+        ClauseReport { clause: id, action: clause.action, certain: false, provenance: clause.provenance.clone() };
+    NearMiss { clause: report, failed }
+}
+
+/// What the packet has in this field, to follow "the packet".
+fn found(field: Field, direction: Direction, flow: &Flow) -> String {
+    let (remote, local) = match direction {
+        Direction::Ingress => ("comes from", "goes to"),
+        Direction::Egress => ("goes to", "comes from"),
+    };
+    match field {
+        Field::Protocol => format!("is {}", flow.protocol()),
+        Field::DestinationPort => match flow.destination_port() {
+            Some(port) => format!("goes to port {port}"),
+            None => "has no port".to_owned(),
+        },
+        Field::IcmpType | Field::IcmpCode => match flow.payload() {
+            Payload::Icmp(message) => format!("has type {} and code {}", message.kind, message.code),
+            _ => "is not ICMP".to_owned(),
+        },
+        Field::SourcePort => match flow.source_port() {
+            Some(port) => format!("comes from port {port}"),
+            None => "has no source port".to_owned(),
+        },
+        Field::Family => format!("is {}", flow.family()),
+        Field::Remote => format!("{remote} {}", flow.remote()),
+        Field::Local => match flow.local() {
+            Some(address) => format!("{local} {address}"),
+            None => format!("is {}", flow.family()),
+        },
+    }
+}
+
+/// What would have matched in this field.
+fn expected(field: Field, space: &Space, provenance: &Provenance) -> String {
+    match field {
+        Field::Protocol | Field::DestinationPort | Field::IcmpType | Field::IcmpCode => space.selector.to_string(),
+        Field::SourcePort => match space.source_ports {
+            Some(ports) => format!("source port {ports}"),
+            None => "any source port".to_owned(),
+        },
+        Field::Family | Field::Remote => match provenance {
+            Provenance::Rule(RuleOrigin { text, .. }) if space.remote.is_empty() => {
+                format!("nothing: the rule {text} matches no address")
+            }
+            _ => space.remote.to_string(),
+        },
+        Field::Local => match space.local {
+            Some(block) => block.to_string(),
+            None => "any local address".to_owned(),
+        },
+    }
+}

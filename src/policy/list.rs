@@ -1,0 +1,275 @@
+//! Ranked lists of clauses, and policies made of them.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use super::clause::{Clause, ClauseId};
+use super::decide::Verdict;
+use super::provenance::{Basis, Missing};
+use super::rank::Rank;
+use crate::net::Direction;
+
+/// What happens to a flow that no clause of a list matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fallback {
+    /// The answer; `None` leaves it to the next stage, and is a denial where there is none.
+    pub verdict: Option<Verdict>,
+    /// What the answer rests on: [`Basis::Default`] or [`Basis::Unfiltered`].
+    pub basis: Basis,
+    /// Why the answer is indeterminate; empty if it is not.
+    pub missing: Vec<Missing>,
+}
+
+impl Fallback {
+    /// What nothing matches is denied.
+    pub fn deny() -> Self {
+        Self { verdict: Some(Verdict::Deny), basis: Basis::Default, missing: Vec::new() }
+    }
+
+    /// What nothing matches is allowed.
+    pub fn allow() -> Self {
+        Self { verdict: Some(Verdict::Allow), basis: Basis::Default, missing: Vec::new() }
+    }
+
+    /// What nothing matches is left to the next stage.
+    pub fn pass() -> Self {
+        Self { verdict: None, basis: Basis::Default, missing: Vec::new() }
+    }
+
+    /// Nothing is filtered (AWS-25).
+    pub fn unfiltered() -> Self {
+        Self { verdict: Some(Verdict::Allow), basis: Basis::Unfiltered, missing: Vec::new() }
+    }
+
+    /// The default depends on what is missing.
+    pub fn indeterminate(missing: Vec<Missing>) -> Self {
+        Self { verdict: Some(Verdict::Indeterminate), basis: Basis::Default, missing }
+    }
+}
+
+/// Clauses in the order in which they decide, with what happens when none matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleList {
+    pub(super) label: String,
+    pub(super) clauses: Vec<Clause>,
+    pub(super) fallback: Fallback,
+    pub(super) stateful: bool,
+    pub(super) unapplied: Vec<Clause>,
+    /// The id of the first clause; set by the policy that holds the list.
+    pub(super) first_id: u32,
+}
+
+/// Why clauses do not make up a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// Two clauses of one rank have different actions, so their order would decide.
+    #[error("clauses of different actions have the same rank {rank}: {first}, and {second}")]
+    MixedRank {
+        /// The rank.
+        rank: Rank,
+        /// One clause.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// Stages are about different directions.
+    #[error("the stages of a policy are about different directions")]
+    MixedDirections,
+    /// A combination of no stages means nothing.
+    #[error("a policy needs at least one stage")]
+    NoStages,
+    /// There are more clauses than can be numbered.
+    #[error("a policy of {0} clauses is too large; the limit is {limit}", limit = u32::MAX)]
+    TooManyClauses(usize),
+}
+
+impl RuleList {
+    /// Sorts clauses by rank; those of one rank stay in the order given.
+    ///
+    /// # Errors
+    /// [`PolicyError::MixedRank`] if clauses of one rank have different actions.
+    pub fn new(label: impl Into<String>, mut clauses: Vec<Clause>, fallback: Fallback) -> Result<Self, PolicyError> {
+        clauses.sort_by_key(|clause| clause.rank);
+        for pair in clauses.windows(2) {
+            if let [first, second] = pair
+                && first.rank == second.rank
+                && first.action != second.action
+            {
+                return Err(PolicyError::MixedRank {
+                    rank: first.rank,
+                    first: format!("{} {}", first.action, first.provenance.text()),
+                    second: format!("{} {}", second.action, second.provenance.text()),
+                });
+            }
+        }
+        Ok(Self { label: label.into(), clauses, fallback, stateful: true, unapplied: Vec::new(), first_id: 0 })
+    }
+
+    /// The same list, whose reply traffic is not tracked but asked for separately (a network ACL).
+    pub fn stateless(mut self) -> Self {
+        self.stateful = false;
+        self
+    }
+
+    /// The same list with clauses that another reading of the documents would add; explanations say
+    /// where the answer would differ.
+    pub fn with_unapplied(mut self, clauses: Vec<Clause>) -> Self {
+        self.unapplied = clauses;
+        self
+    }
+
+    /// What the list is, for people.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The clauses by rank, and within a rank in the engine's order.
+    pub fn clauses(&self) -> &[Clause] {
+        &self.clauses
+    }
+
+    /// What happens when no clause matches.
+    pub fn fallback(&self) -> &Fallback {
+        &self.fallback
+    }
+
+    /// Whether replies to allowed flows pass without being asked for.
+    pub fn is_stateful(&self) -> bool {
+        self.stateful
+    }
+
+    pub(super) fn id(&self, index: usize) -> ClauseId {
+        ClauseId(self.first_id.saturating_add(u32::try_from(index).unwrap_or(u32::MAX)))
+    }
+}
+
+/// What is done to the flows of one direction at one interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    direction: Direction,
+    pub(super) stage: Stage,
+}
+
+/// How lists combine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stage {
+    Rules(RuleList),
+    AllOf(Vec<Stage>),
+    FirstDecisive(Vec<Stage>),
+}
+
+impl Policy {
+    /// A policy of one list.
+    ///
+    /// # Errors
+    /// [`PolicyError::TooManyClauses`] if the clauses cannot be numbered in 32 bits.
+    pub fn rules(direction: Direction, list: RuleList) -> Result<Self, PolicyError> {
+        Self::numbered(direction, Stage::Rules(list))
+    }
+
+    /// Allows what every stage allows: security groups and network ACL, or Azure's subnet and
+    /// interface. A stage that does not decide denies.
+    ///
+    /// # Errors
+    /// A [`PolicyError`] if there is no stage, or the stages differ in direction.
+    pub fn all_of(stages: Vec<Policy>) -> Result<Self, PolicyError> {
+        Self::combined(stages, Stage::AllOf)
+    }
+
+    /// The first stage that decides, decides; what none decides is denied.
+    ///
+    /// # Errors
+    /// A [`PolicyError`] if there is no stage, or the stages differ in direction.
+    pub fn first_decisive(stages: Vec<Policy>) -> Result<Self, PolicyError> {
+        Self::combined(stages, Stage::FirstDecisive)
+    }
+
+    fn combined(stages: Vec<Policy>, how: fn(Vec<Stage>) -> Stage) -> Result<Self, PolicyError> {
+        let direction = stages.first().ok_or(PolicyError::NoStages)?.direction;
+        if stages.iter().any(|stage| stage.direction != direction) {
+            return Err(PolicyError::MixedDirections);
+        }
+        Self::numbered(direction, how(stages.into_iter().map(|policy| policy.stage).collect()))
+    }
+
+    fn numbered(direction: Direction, mut stage: Stage) -> Result<Self, PolicyError> {
+        let mut count = 0_usize;
+        stage.for_each_list_mut(&mut |list| {
+            list.first_id = u32::try_from(count).unwrap_or(u32::MAX);
+            count += list.clauses.len();
+        });
+        if u32::try_from(count).is_err() {
+            return Err(PolicyError::TooManyClauses(count));
+        }
+        Ok(Self { direction, stage })
+    }
+
+    /// The direction of the flows it is about.
+    pub fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    /// Its lists, in order.
+    pub fn lists(&self) -> Vec<&RuleList> {
+        let mut lists = Vec::new();
+        self.stage.collect_lists(&mut lists);
+        lists
+    }
+
+    /// The clause with this number.
+    pub fn clause(&self, id: ClauseId) -> Option<&Clause> {
+        self.lists()
+            .into_iter()
+            .find_map(|list| list.clauses.get(usize::try_from(id.0.checked_sub(list.first_id)?).ok()?))
+    }
+}
+
+impl Stage {
+    fn for_each_list_mut(&mut self, visit: &mut impl FnMut(&mut RuleList)) {
+        match self {
+            Self::Rules(list) => visit(list),
+            Self::AllOf(stages) | Self::FirstDecisive(stages) => {
+                for stage in stages {
+                    stage.for_each_list_mut(visit);
+                }
+            }
+        }
+    }
+
+    fn collect_lists<'a>(&'a self, lists: &mut Vec<&'a RuleList>) {
+        match self {
+            Self::Rules(list) => lists.push(list),
+            Self::AllOf(stages) | Self::FirstDecisive(stages) => {
+                for stage in stages {
+                    stage.collect_lists(lists);
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for list in self.lists() {
+            writeln!(f, "{} ({})", list.label, self.direction)?;
+            for clause in &list.clauses {
+                writeln!(
+                    f,
+                    "  {} {} {} [{}]",
+                    clause.rank,
+                    clause.action,
+                    clause.provenance.text(),
+                    clause.provenance
+                )?;
+            }
+            match list.fallback.verdict {
+                Some(verdict) => writeln!(f, "  otherwise {verdict}")?,
+                None => writeln!(f, "  otherwise the next stage")?,
+            }
+        }
+        Ok(())
+    }
+}
