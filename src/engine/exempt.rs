@@ -1,0 +1,93 @@
+//! Traffic that a provider never filters, as a table that callers can replace.
+
+use serde::{Deserialize, Serialize};
+
+use super::lower::selector;
+use super::resolve::resolve_ports;
+use super::scope::Scope;
+use crate::model::{Action, Traffic};
+use crate::net::{AddressSet, Cidr, Direction, Family, PortSet};
+use crate::policy::{Clause, Provenance, Rank, Space};
+
+/// One kind of traffic that is never filtered: a row of the table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Exemption {
+    /// The direction of the opening packet.
+    pub direction: Direction,
+    /// Protocol and destination ports; of a port list only the entries that are known.
+    pub traffic: Traffic,
+    /// The far end.
+    pub remote: ExemptRemote,
+    /// What it is, to follow "allows": `instance metadata`.
+    pub name: String,
+    /// The fact that says so.
+    pub fact: String,
+}
+
+/// The far end of traffic that is never filtered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ExemptRemote {
+    /// A block of addresses.
+    Cidr(Cidr),
+    /// The resolver of the interface's VPC: the third address of its primary IPv4 range (AWS-75).
+    VpcResolver,
+    /// The router of the interface's subnet: the second address of its IPv4 range (AWS-75).
+    SubnetRouter,
+}
+
+impl Exemption {
+    /// A row of the table.
+    pub fn new(
+        direction: Direction,
+        traffic: Traffic,
+        remote: ExemptRemote,
+        name: impl Into<String>,
+        fact: impl Into<String>,
+    ) -> Self {
+        Self { direction, traffic, remote, name: name.into(), fact: fact.into() }
+    }
+
+    /// The addresses of the far end; `None` if the ranges of VPC or subnet are not known.
+    fn remote_addresses(&self, scope: &Scope<'_>) -> Option<AddressSet> {
+        let address_of = |blocks: &[Cidr], offset| {
+            let block = blocks.iter().find(|block| block.family() == Family::V4)?;
+            block.nth(offset).map(|address| AddressSet::from(Cidr::host(address)))
+        };
+        match self.remote {
+            ExemptRemote::Cidr(block) => Some(block.into()),
+            ExemptRemote::VpcResolver => {
+                let vpc = scope.inventory.vpc(scope.interface.vpc.as_ref()?.as_str())?;
+                address_of(&vpc.cidrs, 2)
+            }
+            ExemptRemote::SubnetRouter => {
+                let subnet = scope.inventory.subnet(scope.interface.subnet.as_ref()?.as_str())?;
+                address_of(&subnet.cidrs, 1)
+            }
+        }
+    }
+}
+
+/// The rows of a table that concern a scope, as clauses of the first rank.
+pub(super) fn clauses(table: &[Exemption], scope: &Scope<'_>) -> Vec<Clause> {
+    table
+        .iter()
+        .filter(|row| row.direction == scope.direction)
+        .filter_map(|row| {
+            let remote = row.remote_addresses(scope)?;
+            let provenance = Provenance::NeverFiltered {
+                fact: row.fact.clone(),
+                text: format!("{} ({} with {remote}), which is never filtered", row.name, row.traffic),
+            };
+            let ports = match row.traffic.ports() {
+                Some(ports) => resolve_ports(scope.inventory, ports).0.certainly(),
+                None => PortSet::all(),
+            };
+            let space = Space::new(selector(&row.traffic, &ports), remote);
+            Some(Clause::new(Rank::FIRST, Action::Allow, space, provenance))
+        })
+        .collect()
+}
