@@ -46,6 +46,18 @@ pub struct Decision {
     pub basis: Basis,
 }
 
+/// Whether a stage leaves the decision to the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Passes {
+    /// It decides.
+    Never,
+    /// The data cannot tell whether it decides, so its verdict is indeterminate.
+    Maybe,
+    /// It does not decide; were it the last stage, its verdict would be the denial it carries.
+    Always,
+}
+
 /// A set of outcomes that are still possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Outcomes(u8);
@@ -151,8 +163,17 @@ impl Evaluation {
     const UNDECIDED: Self = Self { outcomes: Outcomes::NO_MATCH, closing: (None, Basis::Default), first: None };
 
     /// Whether a later stage has a say.
-    pub(super) fn leaves_open(self) -> bool {
-        self.outcomes.has(Outcomes::NO_MATCH)
+    pub(super) fn passes(self) -> Passes {
+        match self.outcomes {
+            Outcomes::NO_MATCH => Passes::Always,
+            outcomes if outcomes.has(Outcomes::NO_MATCH) => Passes::Maybe,
+            _ => Passes::Never,
+        }
+    }
+
+    /// The decision of a stage that may decide and may pass.
+    pub(super) fn undecided(self) -> Decision {
+        Decision { verdict: Verdict::Indeterminate, clause: self.first, basis: Basis::Undecided }
     }
 
     pub(super) fn decision(self) -> Decision {

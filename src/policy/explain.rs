@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::clause::{Clause, ClauseId, Touch};
-use super::decide::{Decision, Verdict, Walk};
+use super::decide::{Decision, Passes, Verdict, Walk};
 use super::list::{Policy, RuleList, Stage};
 use super::provenance::{Basis, Missing, Provenance, RuleOrigin};
 use super::rank::Rank;
@@ -47,6 +47,8 @@ pub struct Explanation {
     pub missing: Vec<Missing>,
     /// Where documents disagree and the verdict depends on it.
     pub notes: Vec<Note>,
+    /// Whether a stage leaves the flow to the next one; always [`Passes::Never`] for a whole policy.
+    pub passes: Passes,
     /// The stages, if the policy has several; then the lists above are empty.
     pub stages: Vec<Explanation>,
 }
@@ -126,7 +128,7 @@ impl Policy {
     /// Explains the verdict on a flow: the same as [`Policy::decide`], with the reasons. Linear in
     /// the number of clauses, and much slower than a decision.
     pub fn explain(&self, flow: &Flow) -> Explanation {
-        explain_stage(&self.stage, self.direction(), flow)
+        explain_stage(&self.stage, self.direction(), flow, true)
     }
 }
 
@@ -170,15 +172,21 @@ impl Explanation {
             .iter()
             .filter(|stage| match self.verdict {
                 Verdict::Indeterminate => stage.verdict == Verdict::Indeterminate,
-                decided => stage.verdict == decided,
+                decided => stage.verdict == decided && stage.passes == Passes::Never,
             })
             .flat_map(Explanation::deciding_stages)
             .collect()
     }
 }
 
-fn explain_stage(stage: &Stage, direction: Direction, flow: &Flow) -> Explanation {
-    let Decision { verdict, clause, basis } = stage.evaluate(flow).decision();
+/// Explains a stage; `last` says that no stage comes after it, so that no match is a denial.
+fn explain_stage(whole: &Stage, direction: Direction, flow: &Flow, last: bool) -> Explanation {
+    let evaluation = whole.evaluate(flow);
+    let passes = if last { Passes::Never } else { evaluation.passes() };
+    let Decision { verdict, clause, basis } = match passes {
+        Passes::Maybe => evaluation.undecided(),
+        Passes::Never | Passes::Always => evaluation.decision(),
+    };
     let mut explanation = Explanation {
         label: String::new(),
         direction,
@@ -192,20 +200,23 @@ fn explain_stage(stage: &Stage, direction: Direction, flow: &Flow) -> Explanatio
         near_misses_omitted: 0,
         missing: Vec::new(),
         notes: Vec::new(),
+        passes,
         stages: Vec::new(),
     };
-    match stage {
-        Stage::Rules(list) => explain_list(list, direction, flow, &mut explanation),
+    match whole {
+        Stage::Rules(rules) => explain_list(rules, direction, flow, &mut explanation),
         Stage::AllOf(stages) => {
             "every stage must allow".clone_into(&mut explanation.label);
-            explanation.stages = stages.iter().map(|stage| explain_stage(stage, direction, flow)).collect();
+            explanation.stages = stages.iter().map(|stage| explain_stage(stage, direction, flow, true)).collect();
         }
         Stage::FirstDecisive(stages) => {
             "the first stage that decides".clone_into(&mut explanation.label);
             // Stages behind the one that decides have no say.
             for stage in stages {
-                explanation.stages.push(explain_stage(stage, direction, flow));
-                if !stage.evaluate(flow).leaves_open() {
+                let explained = explain_stage(stage, direction, flow, false);
+                let decides = explained.passes == Passes::Never;
+                explanation.stages.push(explained);
+                if decides {
                     break;
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::decide::Verdict;
+use super::decide::{Passes, Verdict};
 use super::explain::{ClauseReport, Explanation, NearMiss, WhyNot};
 use super::provenance::{Basis, Provenance};
 use crate::model::Action;
@@ -18,7 +18,11 @@ impl fmt::Display for Explanation {
 impl Explanation {
     fn write(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
         let indent = "  ".repeat(depth);
-        write!(f, "{indent}{}: {}", self.verdict.to_string().to_uppercase(), self.question())?;
+        let verdict = match self.passes {
+            Passes::Always => "passed on".to_owned(),
+            Passes::Never | Passes::Maybe => self.verdict.to_string().to_uppercase(),
+        };
+        write!(f, "{indent}{verdict}: {}", self.question())?;
         write!(f, "\n{indent}  {}", self.summary())?;
         if !self.stages.is_empty() {
             for stage in &self.stages {
@@ -74,10 +78,14 @@ impl Explanation {
             _ => "denies",
         };
         match (self.verdict, self.basis) {
+            _ if self.passes == Passes::Always => "no clause decides, and the next stage is asked".to_owned(),
             (Verdict::Indeterminate, _) => "the data cannot tell".to_owned(),
             (verdict, _) if !self.stages.is_empty() => {
                 let stages: Vec<&str> = self.deciding_stages().into_iter().map(|stage| stage.label.as_str()).collect();
-                format!("{verdict}, decided by: {}", stages.join(", "))
+                match stages.as_slice() {
+                    [] => format!("no stage decides, and the default is to {verdict}"),
+                    stages => format!("{verdict}, decided by: {}", stages.join(", ")),
+                }
             }
             (_, Basis::Rule) => match self.deciding.as_slice() {
                 [only] => format!("the rule {} decides", only.provenance),

@@ -30,7 +30,7 @@ mod rank;
 mod space;
 
 pub use clause::{Clause, ClauseId, Dispute, Touch};
-pub use decide::{Decision, Verdict};
+pub use decide::{Decision, Passes, Verdict};
 pub use explain::{ClauseReport, Explanation, FieldMiss, NearMiss, Note, OtherMatch, WhyNot};
 pub use list::{Fallback, Policy, PolicyError, RuleList};
 pub use provenance::{Basis, Missing, Provenance, RuleOrigin};
