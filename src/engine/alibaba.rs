@@ -8,7 +8,7 @@ use super::scope::{Attachment, RuleSite, Scope};
 use super::{PolicyEngine, Unsupported};
 use crate::model::{Action, GroupId, GroupKind, IntraGroupPolicy, NicType, Peer, Priority, SecurityGroup, Traffic};
 use crate::net::{AddressSet, Cidr, Direction, IcmpSelector};
-use crate::policy::{Clause, Dispute, Extent, Fallback, Missing, Provenance, Rank, Selector, Space};
+use crate::policy::{Clause, Dispute, Extent, Fallback, Missing, Provenance, Rank, Remark, Selector, Space};
 
 /// Members of one group, ahead of all rules (ALI-3).
 const INTRA_GROUP: Rank = Rank::new(1, 0);
@@ -256,6 +256,10 @@ impl PolicyEngine for AlibabaEngine {
             clauses.extend(Self::load_balancers(scope));
         }
         clauses
+    }
+
+    fn remarks(&self, scope: &Scope<'_>) -> Vec<Remark> {
+        exempt::outbound_mail(scope, "ALI-65")
     }
 
     fn unknown_ranks(&self) -> Vec<(Action, Rank)> {

@@ -6,7 +6,7 @@ use super::scope::{RuleSite, Scope};
 use super::{PolicyEngine, Unsupported};
 use crate::model::{Action, GroupKind, Ports, RuleId, Traffic};
 use crate::net::{Cidr, Direction, IcmpSelector};
-use crate::policy::{Clause, Fallback, Missing, Rank};
+use crate::policy::{Clause, Fallback, Missing, Rank, Remark};
 
 /// Rules of groups; they have no order (AWS-28).
 const RULES: Rank = Rank::new(1, 0);
@@ -135,6 +135,10 @@ impl PolicyEngine for AwsEngine {
             Some(groups) if groups.is_empty() => Vec::new(),
             _ => exempt::clauses(&self.never_filtered, scope),
         }
+    }
+
+    fn remarks(&self, scope: &Scope<'_>) -> Vec<Remark> {
+        exempt::outbound_mail(scope, "AWS-50")
     }
 
     fn unknown_ranks(&self) -> Vec<(Action, Rank)> {

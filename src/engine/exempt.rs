@@ -6,8 +6,8 @@ use super::lower::selector;
 use super::resolve::resolve_ports;
 use super::scope::Scope;
 use crate::model::{Action, Traffic};
-use crate::net::{AddressSet, Cidr, Direction, Family, PortSet};
-use crate::policy::{Clause, Provenance, Rank, Space};
+use crate::net::{AddressSet, Cidr, Direction, Family, PortRange, PortSet};
+use crate::policy::{Clause, Provenance, Rank, Remark, Selector, Space};
 
 /// One kind of traffic that is never filtered: a row of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +69,16 @@ impl Exemption {
             }
         }
     }
+}
+
+/// The remark that outbound mail to the internet is blocked beside security groups by default.
+pub(super) fn outbound_mail(scope: &Scope<'_>, fact: &str) -> Vec<Remark> {
+    if scope.direction != Direction::Egress {
+        return Vec::new();
+    }
+    let mail = Space::new(Selector::Tcp(PortSet::from(PortRange::from(25))), AddressSet::all());
+    let text = "the provider blocks outbound TCP port 25 to the internet by default, which no rule can open";
+    vec![Remark::new(mail, fact, text)]
 }
 
 /// The rows of a table that concern a scope, as clauses of the first rank.

@@ -26,7 +26,9 @@ pub(super) fn rule_list<E: PolicyEngine + ?Sized>(engine: &E, scope: &Scope<'_>)
         }
     }
     let label = format!("security groups of {}", scope.interface.id);
-    Ok(RuleList::new(label, clauses, engine.fallback(scope))?.with_unapplied(engine.unapplied(scope)))
+    Ok(RuleList::new(label, clauses, engine.fallback(scope))?
+        .with_unapplied(engine.unapplied(scope))
+        .with_remarks(engine.remarks(scope)))
 }
 
 fn group_clauses<E: PolicyEngine + ?Sized>(

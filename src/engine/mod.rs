@@ -25,7 +25,7 @@ pub use path::{PathEnd, PathError, PathReport, Probe, path};
 pub use scope::{Attachment, RuleSite, Scope};
 
 use crate::model::{Action, GroupId, InterfaceId, RuleId};
-use crate::policy::{Clause, Fallback, Policy, PolicyError, Rank};
+use crate::policy::{Clause, Fallback, Policy, PolicyError, Rank, Remark};
 
 /// Turns what a provider's rules say into clauses that everyone downstream can read.
 ///
@@ -55,6 +55,12 @@ pub trait PolicyEngine: fmt::Debug + Send + Sync {
     /// Clauses that another reading of the documents would imply. They do not decide; explanations
     /// tell where they would.
     fn unapplied(&self, _scope: &Scope<'_>) -> Vec<Clause> {
+        Vec::new()
+    }
+
+    /// What else may stop traffic that the rules allow; explanations say so, verdicts do not depend
+    /// on it.
+    fn remarks(&self, _scope: &Scope<'_>) -> Vec<Remark> {
         Vec::new()
     }
 

@@ -70,6 +70,14 @@ impl AddressSet {
         })
     }
 
+    /// The addresses of one family.
+    pub fn of(&self, family: Family) -> Self {
+        match family {
+            Family::V4 => Self { v4: self.v4.clone(), v6: Ranges::default() },
+            Family::V6 => Self { v4: Ranges::default(), v6: self.v6.clone() },
+        }
+    }
+
     /// Every address of both sets.
     pub fn union(&self, other: &Self) -> Self {
         let join = |a: &Ranges, b: &Ranges| Ranges::merged(a.0.iter().chain(&b.0).copied().collect());
@@ -153,9 +161,10 @@ impl fmt::Display for AddressSet {
         for (i, (first, last)) in self.iter().take(SHOWN).enumerate() {
             f.write_str(if i == 0 { "" } else { ", " })?;
             match block_of(first, last) {
-                Some(block) if first == last => write!(f, "{}", block.first())?,
-                Some(block) => write!(f, "{block}")?,
-                None => write!(f, "{first}-{last}")?,
+                _ if first == last => write!(f, "{first}")?,
+                // Two neighbours read better as such than as a /31.
+                Some(block) if block.prefix() + 1 < block.family().bits() => write!(f, "{block}")?,
+                _ => write!(f, "{first}-{last}")?,
             }
         }
         let more = self.range_count().saturating_sub(SHOWN);
@@ -205,6 +214,10 @@ mod tests {
             assert_eq!(set.contains(ip(address)), inside, "{address}");
         }
         assert_eq!(set.to_string(), "10.0.0.0/23, 192.0.2.7, 2001:db8::/64");
+        assert_eq!(set.of(Family::V6).to_string(), "2001:db8::/64");
+        let neighbours: AddressSet =
+            ["10.0.0.2/32", "10.0.0.3/32"].iter().map(|b| b.parse::<Cidr>().unwrap()).collect();
+        assert_eq!(neighbours.to_string(), "10.0.0.2-10.0.0.3");
     }
 
     #[test]

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::clause::{Clause, ClauseId, Touch};
 use super::decide::{Decision, Passes, Verdict, Walk};
-use super::list::{Policy, RuleList, Stage};
-use super::provenance::{Basis, Missing, Provenance, RuleOrigin};
+use super::list::{Policy, Remark, RuleList, Stage};
+use super::provenance::{Basis, Missing, Provenance};
 use super::rank::Rank;
 use super::space::{Field, Selector, Space};
 use crate::model::{Action, RuleId};
@@ -45,7 +45,7 @@ pub struct Explanation {
     pub near_misses_omitted: usize,
     /// What is missing, if the verdict is indeterminate.
     pub missing: Vec<Missing>,
-    /// Where documents disagree and the verdict depends on it.
+    /// Where documents disagree and the verdict depends on it, and what else may stop allowed traffic.
     pub notes: Vec<Note>,
     /// Whether a stage leaves the flow to the next one; always [`Passes::Never`] for a whole policy.
     pub passes: Passes,
@@ -242,7 +242,7 @@ fn explain_list(list: &RuleList, direction: Direction, flow: &Flow, explanation:
         };
         match touch {
             Touch::No => {
-                if reached && opposes(clause.action, explanation) {
+                if reached && opposes(clause, explanation) {
                     near.push((distance(clause, flow), index));
                 }
             }
@@ -274,13 +274,22 @@ fn explain_list(list: &RuleList, direction: Direction, flow: &Flow, explanation:
         })
         .collect();
     explanation.notes = disputes(list, flow, walk);
+    if explanation.verdict == Verdict::Allow {
+        let applies = |remark: &&Remark| remark.space.fit(flow).failed.is_empty();
+        let note = |remark: &Remark| Note { fact: remark.fact.clone(), text: remark.text.clone() };
+        explanation.notes.extend(list.remarks.iter().filter(applies).map(note));
+    }
 }
 
-/// Whether a clause of this action, had it matched, would have changed a denial or a default.
-fn opposes(action: Action, explanation: &Explanation) -> bool {
+/// Whether this clause, had it matched, would have changed a denial or a default.
+fn opposes(clause: &Clause, explanation: &Explanation) -> bool {
+    // What is never filtered is near to nothing that anybody would ask for.
+    if matches!(clause.provenance, Provenance::NeverFiltered { .. }) {
+        return false;
+    }
     match explanation.verdict {
-        Verdict::Deny => action == Action::Allow,
-        Verdict::Allow => explanation.basis == Basis::Default && action == Action::Deny,
+        Verdict::Deny => clause.action == Action::Allow,
+        Verdict::Allow => explanation.basis == Basis::Default && clause.action == Action::Deny,
         Verdict::Indeterminate => false,
     }
 }
@@ -368,11 +377,7 @@ fn near_miss(id: ClauseId, clause: &Clause, direction: Direction, flow: &Flow) -
     let failed = clause
         .mismatch(flow)
         .iter()
-        .map(|field| FieldMiss {
-            field,
-            found: found(field, direction, flow),
-            expected: expected(field, space, &clause.provenance),
-        })
+        .map(|field| FieldMiss { field, found: found(field, direction, flow), expected: expected(field, space, flow) })
         .collect();
     let report =
         ClauseReport { clause: id, action: clause.action, certain: false, provenance: clause.provenance.clone() };
@@ -409,19 +414,15 @@ fn found(field: Field, direction: Direction, flow: &Flow) -> String {
 }
 
 /// What would have matched in this field.
-fn expected(field: Field, space: &Space, provenance: &Provenance) -> String {
+fn expected(field: Field, space: &Space, flow: &Flow) -> String {
     match field {
         Field::Protocol | Field::DestinationPort | Field::IcmpType | Field::IcmpCode => space.selector.to_string(),
         Field::SourcePort => match space.source_ports {
             Some(ports) => format!("source port {ports}"),
             None => "any source port".to_owned(),
         },
-        Field::Family | Field::Remote => match provenance {
-            Provenance::Rule(RuleOrigin { text, .. }) if space.remote.is_empty() => {
-                format!("nothing: the rule {text} matches no address")
-            }
-            _ => space.remote.to_string(),
-        },
+        Field::Family => space.remote.to_string(),
+        Field::Remote => space.remote.of(flow.family()).to_string(),
         Field::Local => match space.local {
             Some(block) => block.to_string(),
             None => "any local address".to_owned(),

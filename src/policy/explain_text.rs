@@ -23,7 +23,10 @@ impl Explanation {
             Passes::Never | Passes::Maybe => self.verdict.to_string().to_uppercase(),
         };
         write!(f, "{indent}{verdict}: {}", self.question())?;
-        write!(f, "\n{indent}  {}", self.summary())?;
+        // A single clause speaks for itself.
+        if self.deciding.len() != 1 || self.verdict == Verdict::Indeterminate {
+            write!(f, "\n{indent}  {}", self.summary())?;
+        }
         if !self.stages.is_empty() {
             for stage in &self.stages {
                 write!(f, "\n{indent}  stage: {}\n", stage.label)?;

@@ -8,6 +8,7 @@ use super::clause::{Clause, ClauseId};
 use super::decide::Verdict;
 use super::provenance::{Basis, Missing};
 use super::rank::Rank;
+use super::space::Space;
 use crate::net::Direction;
 
 /// What happens to a flow that no clause of a list matches.
@@ -57,8 +58,29 @@ pub struct RuleList {
     pub(super) fallback: Fallback,
     pub(super) stateful: bool,
     pub(super) unapplied: Vec<Clause>,
+    pub(super) remarks: Vec<Remark>,
     /// The id of the first clause; set by the policy that holds the list.
     pub(super) first_id: u32,
+}
+
+/// Something outside the list that may stop traffic which the list allows; explanations say so, and
+/// verdicts do not depend on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Remark {
+    /// The traffic.
+    pub space: Space,
+    /// The number of the fact that says so.
+    pub fact: String,
+    /// What it says.
+    pub text: String,
+}
+
+impl Remark {
+    /// A remark on allowed traffic of this space.
+    pub fn new(space: Space, fact: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { space, fact: fact.into(), text: text.into() }
+    }
 }
 
 /// Why clauses do not make up a policy.
@@ -105,7 +127,15 @@ impl RuleList {
                 });
             }
         }
-        Ok(Self { label: label.into(), clauses, fallback, stateful: true, unapplied: Vec::new(), first_id: 0 })
+        Ok(Self {
+            label: label.into(),
+            clauses,
+            fallback,
+            stateful: true,
+            unapplied: Vec::new(),
+            remarks: Vec::new(),
+            first_id: 0,
+        })
     }
 
     /// The same list, whose reply traffic is not tracked but asked for separately (a network ACL).
@@ -118,6 +148,12 @@ impl RuleList {
     /// where the answer would differ.
     pub fn with_unapplied(mut self, clauses: Vec<Clause>) -> Self {
         self.unapplied = clauses;
+        self
+    }
+
+    /// The same list with remarks on traffic that it allows.
+    pub fn with_remarks(mut self, remarks: Vec<Remark>) -> Self {
+        self.remarks = remarks;
         self
     }
 

@@ -32,7 +32,7 @@ mod space;
 pub use clause::{Clause, ClauseId, Dispute, Touch};
 pub use decide::{Decision, Passes, Verdict};
 pub use explain::{ClauseReport, Explanation, FieldMiss, NearMiss, Note, OtherMatch, WhyNot};
-pub use list::{Fallback, Policy, PolicyError, RuleList};
+pub use list::{Fallback, Policy, PolicyError, Remark, RuleList};
 pub use provenance::{Basis, Missing, Provenance, RuleOrigin};
 pub use rank::Rank;
 pub use space::{Extent, Field, FieldSet, Fit, Selector, Space};
