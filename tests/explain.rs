@@ -52,8 +52,8 @@ fn a_denial_names_the_nearest_rule_and_what_failed() {
         explanation.to_string(),
         "DENY: ingress tcp/22 from 11.0.0.1 to 10.0.0.5\n  \
          no rule allows it, and the default is to deny\n  \
-         nearest: `sgr-01` in sg-1 allows tcp/443 from 0.0.0.0/0; the packet goes to port 22 [groups.json: rules.sgr-01]\n  \
-         nearest: `sgr-02` in sg-1 allows tcp/22 from 10.0.0.0/8; the packet comes from 11.0.0.1 [groups.json: rules.sgr-02]"
+         nearest: `sgr-02` in sg-1 allows tcp/22 from 10.0.0.0/8; the packet comes from 11.0.0.1 [groups.json: rules.sgr-02]\n  \
+         nearest: `sgr-01` in sg-1 allows tcp/443 from 0.0.0.0/0; the packet goes to port 22 [groups.json: rules.sgr-01]"
     );
 }
 
@@ -148,7 +148,7 @@ fn beaten_rules_say_why_they_lost() {
         "DENY: ingress tcp/80 from 192.0.2.1 to 10.0.0.5\n  \
          because: `sgr-drop-5` in sg-1 denies tcp/80 from 0.0.0.0/0 (priority 5) [groups.json: rules.sgr-drop-5]\n  \
          beaten: `sgr-accept-5` in sg-1 allows tcp/80 from 0.0.0.0/0 (priority 5) [groups.json: rules.sgr-accept-5]: \
-         matches too, but loses the tie: deny comes before allow at one priority\n  \
+         matches too, but loses the tie: at equal standing deny comes before allow\n  \
          beaten: `sgr-drop-9` in sg-1 denies all from 0.0.0.0/0 (priority 9) [groups.json: rules.sgr-drop-9]: \
          matches too, but a better-ranked clause decides\n  \
          nearest: `sgr-accept-1` in sg-1 allows tcp/80 from 10.0.0.0/8; the packet comes from 192.0.2.1 \

@@ -227,3 +227,20 @@ fn contradictions_are_refused() {
     let mixed = Policy::first_decisive(vec![list(Direction::Ingress), list(Direction::Egress)]);
     assert_eq!(mixed.unwrap_err(), PolicyError::MixedDirections);
 }
+
+/// A stage that filters nothing is not what an allowed flow rests on, if another stage filters.
+#[test]
+fn an_unfiltered_stage_is_no_basis_beside_one_that_filters() {
+    let unfiltered = || {
+        let list = RuleList::new("unfiltered", Vec::new(), Fallback::unfiltered()).unwrap();
+        Policy::rules(Direction::Ingress, list).unwrap()
+    };
+    let filtering = || policy(&list(&[(1, Action::Allow, Touch::Certain)], None));
+    let decide = |stages| Policy::all_of(stages).unwrap().decide(&flow());
+    for stages in [vec![unfiltered(), filtering()], vec![filtering(), unfiltered()]] {
+        let decision = decide(stages);
+        assert_eq!((decision.verdict, decision.basis), (Verdict::Allow, Basis::Implied));
+        assert!(decision.clause.is_some());
+    }
+    assert_eq!(decide(vec![unfiltered(), unfiltered()]).basis, Basis::Unfiltered);
+}

@@ -123,8 +123,13 @@ impl AlibabaEngine {
             Direction::Ingress => ("from", "ALI-4"),
             Direction::Egress => ("to", "AMB-1"),
         };
+        let enterprise = kinds(scope) == (false, true);
         let clause = |attachment: &Attachment<'_>| {
             let group = attachment.id();
+            // All groups of an interface are of one kind (ALI-12), and enterprise groups are isolated.
+            if enterprise && attachment.loaded().and_then(kind).is_none() {
+                return None;
+            }
             let policy_unknown = match attachment.loaded() {
                 Some(
                     SecurityGroup { kind: Some(GroupKind::Enterprise), .. }
@@ -136,7 +141,7 @@ impl AlibabaEngine {
             let members = scope.inventory.members(group.as_str());
             let mut missing = Vec::new();
             let known = Space::new(Selector::All, members.addresses.clone());
-            let possible = if members.complete { known.clone() } else { Space::new(Selector::All, AddressSet::all()) };
+            let possible = Space::new(Selector::All, members.possible);
             if policy_unknown {
                 missing.push(Missing::IntraGroupPolicy { group: group.clone() });
             }
@@ -280,17 +285,20 @@ impl PolicyEngine for AlibabaEngine {
         if scope.direction == Direction::Ingress {
             return Fallback::deny();
         }
-        let kinds = || groups.iter().filter_map(|attachment| kind(attachment.loaded()?));
-        let basic = kinds().any(|kind| kind == GroupKind::Basic);
-        let enterprise = kinds().any(|kind| kind == GroupKind::Enterprise);
         let unknown = |group: &GroupId| Missing::GroupKind { group: group.clone() };
-        match (basic, enterprise) {
+        match kinds(scope) {
             (true, false) => Fallback::allow(),
             (false, true) => Fallback::deny(),
             (true, true) => Fallback::indeterminate(vec![Missing::OneGroupKind { interface: interface.clone() }]),
             (false, false) => Fallback::indeterminate(groups.iter().map(|group| unknown(group.id())).collect()),
         }
     }
+}
+
+/// Whether the interface has a basic group, and whether it has an enterprise group, as far as is known.
+fn kinds(scope: &Scope<'_>) -> (bool, bool) {
+    let has = |wanted| scope.attachments().iter().any(|group| group.loaded().and_then(kind) == Some(wanted));
+    (has(GroupKind::Basic), has(GroupKind::Enterprise))
 }
 
 /// The kind of a group: as documented, or proved basic by what only basic groups have, an

@@ -25,7 +25,7 @@ pub use path::{PathEnd, PathError, PathReport, Probe, path};
 pub use scope::{Attachment, RuleSite, Scope};
 
 use crate::model::{Action, GroupId, InterfaceId, RuleId};
-use crate::policy::{Clause, Fallback, Policy, PolicyError, Rank, Remark};
+use crate::policy::{Clause, Fallback, Policy, PolicyError, Rank, Remark, RuleList};
 
 /// Turns what a provider's rules say into clauses that everyone downstream can read.
 ///
@@ -81,14 +81,22 @@ pub trait PolicyEngine: fmt::Debug + Send + Sync {
         RuleId::from(format!("{}/{}#{}", site.group.id, site.rule.direction, site.index))
     }
 
-    /// How the attached groups make up the policy; by default one list of all their rules and of
-    /// what is implied.
+    /// All rules of the attached groups and all that is implied, in one list: the default lowering,
+    /// for engines whose policies have several such stages.
+    ///
+    /// # Errors
+    /// As [`PolicyEngine::lower`].
+    fn rule_list(&self, scope: &Scope<'_>) -> Result<RuleList, LowerError> {
+        lower::rule_list(self, scope)
+    }
+
+    /// How the attached groups make up the policy; by default the one list of
+    /// [`PolicyEngine::rule_list`].
     ///
     /// # Errors
     /// [`LowerError`] if a rule cannot be held by the provider or the ranks contradict themselves.
     fn lower(&self, scope: &Scope<'_>) -> Result<Policy, LowerError> {
-        let list = lower::rule_list(self, scope)?;
-        Ok(Policy::rules(scope.direction, list)?)
+        Ok(Policy::rules(scope.direction, self.rule_list(scope)?)?)
     }
 }
 
@@ -113,6 +121,16 @@ pub enum LowerError {
         group: GroupId,
         /// The rule's id or name.
         rule: RuleId,
+        /// The reason.
+        reason: Unsupported,
+    },
+    /// The interface has groups in a way that the provider cannot hold.
+    #[error("the {engine} engine cannot hold the groups of the interface `{interface}`: {reason}")]
+    Groups {
+        /// The engine.
+        engine: &'static str,
+        /// The interface.
+        interface: InterfaceId,
         /// The reason.
         reason: Unsupported,
     },

@@ -74,19 +74,19 @@ fn resolve_group(scope: &Scope<'_>, group: &SecurityGroup, reference: &GroupRefe
         Relation::Vpc(VpcRelation::Unknown, ..) => None,
     };
     let members = scope.inventory.members(reference.id.as_str());
-    let possible = if members.complete { members.addresses.clone() } else { Arc::new(AddressSet::all()) };
     let mut resolved = match works {
         Some(false) => return ResolvedPeer::exact(AddressSet::empty()),
         Some(true) if members.complete => return ResolvedPeer::exact(members.addresses),
         Some(true) => {
             let missing = Missing::GroupMembers { group: reference.id.clone() };
-            return ResolvedPeer::partial(members.addresses, possible, missing);
+            return ResolvedPeer::partial(members.addresses, members.possible, missing);
         }
-        None => ResolvedPeer { possible, certain: Some(Arc::default()), missing: Vec::new() },
+        None => ResolvedPeer { possible: members.possible, certain: Some(Arc::default()), missing: Vec::new() },
     };
-    if let Relation::Vpc(_, Some((from, to))) = relation {
-        resolved.missing.push(Missing::VpcRelation { from: from.clone(), to: to.clone() });
-    }
+    resolved.missing.push(match relation {
+        Relation::Vpc(_, Some((from, to))) => Missing::VpcRelation { from: from.clone(), to: to.clone() },
+        _ => Missing::ReferencedVpc { group: reference.id.clone() },
+    });
     if !members.complete {
         resolved.missing.push(Missing::GroupMembers { group: reference.id.clone() });
     }
@@ -114,7 +114,10 @@ fn relation<'a>(scope: &Scope<'a>, group: &'a SecurityGroup, reference: &'a Grou
         (Some(own), Some(theirs)) if own != theirs => {
             Relation::Vpc(scope.inventory.relation(own, theirs), Some((own, theirs)))
         }
-        // Documents give the VPC of a reference for another VPC only (AWS-10).
+        (Some(_), Some(_)) => Relation::Vpc(VpcRelation::Same, None),
+        // Documents give VPC and peering of a reference for another VPC only (AWS-10); without them
+        // the id means a group of the same VPC (AWS-41).
+        _ if reference.vpc.is_some() || reference.peering.is_some() => Relation::Vpc(VpcRelation::Unknown, None),
         _ => Relation::Vpc(VpcRelation::Same, None),
     }
 }

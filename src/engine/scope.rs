@@ -1,5 +1,7 @@
 //! Whose policy is asked for.
 
+use std::collections::BTreeSet;
+
 use crate::model::{GroupId, Interface, Inventory, NicType, Rule, SecurityGroup};
 use crate::net::Direction;
 
@@ -52,15 +54,22 @@ impl<'a> Attachment<'a> {
 impl<'a> Scope<'a> {
     /// The policy of an interface in one direction, with the groups that the inventory gives it.
     pub fn new(inventory: &'a Inventory, interface: &'a Interface, direction: Direction) -> Self {
-        let groups = interface.groups.as_ref().map(|ids| {
-            // A group attached twice is attached once.
-            let mut seen = std::collections::BTreeSet::new();
-            ids.iter()
-                .filter(|id| seen.insert(*id))
-                .map(|id| inventory.group(id.as_str()).map_or(Attachment::Missing(id), Attachment::Loaded))
-                .collect()
-        });
-        Self { inventory, interface, groups, direction, identity_preserved: true }
+        let scope = Self { inventory, interface, groups: None, direction, identity_preserved: true };
+        match &interface.groups {
+            Some(ids) => scope.with_groups(ids),
+            None => scope,
+        }
+    }
+
+    /// The same scope with these groups in place of the interface's own, as for groups that stand on
+    /// a subnet.
+    pub fn with_groups(mut self, ids: impl IntoIterator<Item = &'a GroupId>) -> Self {
+        let attach =
+            |id: &'a GroupId| self.inventory.group(id.as_str()).map_or(Attachment::Missing(id), Attachment::Loaded);
+        // A group attached twice is attached once.
+        let mut seen = BTreeSet::new();
+        self.groups = Some(ids.into_iter().filter(|id| seen.insert(*id)).map(attach).collect());
+        self
     }
 
     /// The same for an interface by id.

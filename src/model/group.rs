@@ -148,6 +148,11 @@ impl SecurityGroup {
         Self { kind: Some(GroupKind::Enterprise), intra_group: Some(IntraGroupPolicy::Drop), ..Self::new(id) }
     }
 
+    /// A group of another provider without rules.
+    pub fn other(id: impl Into<GroupId>) -> Self {
+        Self { kind: Some(GroupKind::Other), ..Self::new(id) }
+    }
+
     /// The same group with this rule added behind the others.
     pub fn with_rule(mut self, rule: Rule) -> Self {
         self.rules.push(rule);

@@ -93,6 +93,12 @@ impl Interface {
         self
     }
 
+    /// The same interface without any group, which is not the same as groups that are not known.
+    pub fn without_groups(mut self) -> Self {
+        self.groups = Some(Vec::new());
+        self
+    }
+
     /// The same interface with this private address behind the others.
     pub fn with_address(mut self, address: IpAddr) -> Self {
         self.addresses.push(address);
@@ -102,6 +108,12 @@ impl Interface {
     /// The same interface in this VPC.
     pub fn in_vpc(mut self, vpc: impl Into<VpcId>) -> Self {
         self.vpc = Some(vpc.into());
+        self
+    }
+
+    /// The same interface in this subnet.
+    pub fn in_subnet(mut self, subnet: impl Into<SubnetId>) -> Self {
+        self.subnet = Some(subnet.into());
         self
     }
 

@@ -41,6 +41,8 @@ pub struct Inventory {
     members_complete: bool,
     /// Addresses of the members of each group that an interface carries.
     members: BTreeMap<GroupId, Arc<AddressSet>>,
+    /// Addresses of interfaces whose groups are not known: they may be members of any group.
+    undecided: Arc<AddressSet>,
     /// Entries of each prefix list, as a set.
     entries: BTreeMap<PrefixListId, Arc<AddressSet>>,
 }
@@ -51,7 +53,10 @@ pub struct Inventory {
 pub struct Members {
     /// The addresses of the members that are known.
     pub addresses: Arc<AddressSet>,
-    /// Whether there can be no others.
+    /// Every address that a member can have: besides those, the ones of interfaces whose groups are
+    /// not known, and all where there can be interfaces that were not given.
+    pub possible: Arc<AddressSet>,
+    /// Whether there can be no others than those known.
     pub complete: bool,
 }
 
@@ -165,6 +170,16 @@ impl Inventory {
         self.vpcs.get(id)
     }
 
+    /// All VPCs that were described, by id.
+    pub fn vpcs(&self) -> impl ExactSizeIterator<Item = &Vpc> {
+        self.vpcs.values()
+    }
+
+    /// All subnets that were described, by id.
+    pub fn subnets(&self) -> impl ExactSizeIterator<Item = &Subnet> {
+        self.subnets.values()
+    }
+
     /// The subnet with this id, if it was described.
     pub fn subnet(&self, id: &str) -> Option<&Subnet> {
         self.subnets.get(id)
@@ -186,14 +201,21 @@ impl Inventory {
     /// The private addresses of the interfaces that carry this group (AWS-38, AWS-39, ALI-46), the
     /// asking interface included.
     ///
-    /// They are complete if all interfaces were described and the group is one of those described or
-    /// carried; of any other group nothing is known, for it may live in another account.
+    /// They are complete if all interfaces were described with their groups, and the group is one of
+    /// those described or carried; of any other group nothing is known, for it may live in another
+    /// account.
     pub fn members(&self, group: &str) -> Members {
         let carried = self.members.get(group);
-        Members {
-            addresses: carried.cloned().unwrap_or_default(),
-            complete: self.members_complete && (carried.is_some() || self.groups.contains_key(group)),
-        }
+        let addresses = carried.cloned().unwrap_or_default();
+        let possible = if !self.members_complete || carried.is_none() && !self.groups.contains_key(group) {
+            Arc::new(AddressSet::all())
+        } else if self.undecided.is_empty() {
+            addresses.clone()
+        } else {
+            Arc::new(addresses.union(&self.undecided))
+        };
+        let complete = possible == addresses;
+        Members { addresses, possible, complete }
     }
 }
 
@@ -305,7 +327,11 @@ impl InventoryBuilder {
         let mut carried: BTreeMap<GroupId, Vec<Cidr>> = BTreeMap::new();
         let mut instances: BTreeMap<InstanceId, Vec<InterfaceId>> =
             self.instances.iter().map(|instance| (instance.id.clone(), Vec::new())).collect();
+        let mut undecided: Vec<Cidr> = Vec::new();
         for interface in &self.interfaces {
+            if interface.groups.is_none() {
+                undecided.extend(interface.member_blocks());
+            }
             for group in interface.groups.iter().flatten() {
                 carried.entry(group.clone()).or_default().extend(interface.member_blocks());
             }
@@ -347,6 +373,7 @@ impl InventoryBuilder {
                 .into_iter()
                 .map(|(group, blocks)| (group, Arc::new(blocks.into_iter().collect())))
                 .collect(),
+            undecided: Arc::new(undecided.into_iter().collect()),
             entries: prefix_lists
                 .values()
                 .map(|list| (list.id.clone(), Arc::new(list.entries.iter().copied().collect())))

@@ -41,6 +41,12 @@ impl fmt::Display for Action {
 #[serde(transparent)]
 pub struct Priority(pub u32);
 
+impl From<u32> for Priority {
+    fn from(number: u32) -> Self {
+        Self(number)
+    }
+}
+
 impl fmt::Display for Priority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -209,8 +215,8 @@ impl Rule {
     }
 
     /// The same rule with this priority.
-    pub fn with_priority(mut self, priority: Priority) -> Self {
-        self.priority = Some(priority);
+    pub fn with_priority(mut self, priority: impl Into<Priority>) -> Self {
+        self.priority = Some(priority.into());
         self
     }
 

@@ -40,7 +40,8 @@ pub struct Decision {
     /// The clause that decides, the best by rank and then by index; `None` for the fallback. An
     /// indeterminate verdict names the best clause that may match, if one may.
     ///
-    /// Of a policy with stages: the clause of the first stage that brings the verdict about.
+    /// Of a policy with stages: the clause of the first stage that brings the verdict about; of
+    /// stages that all allow, the first that filters at all.
     pub clause: Option<ClauseId>,
     /// What the verdict rests on.
     pub basis: Basis,
@@ -217,7 +218,12 @@ fn all_of(stages: impl Iterator<Item = Evaluation>) -> Evaluation {
         let stage = Evaluation { outcomes: stage.outcomes.closed(), ..stage };
         match stage.outcomes.verdict() {
             Verdict::Deny => return stage,
-            Verdict::Allow => allowing = allowing.or(Some(stage)),
+            // A stage that filters says more about why than one that does not.
+            Verdict::Allow => match allowing {
+                Some(so_far) if so_far.closing.1 != Basis::Unfiltered => {}
+                Some(_) if stage.closing.1 == Basis::Unfiltered => {}
+                _ => allowing = Some(stage),
+            },
             Verdict::Indeterminate => open = open.or(Some(stage)),
         }
     }

@@ -9,7 +9,7 @@ use super::provenance::{Basis, Missing, Provenance};
 use super::rank::Rank;
 use super::space::{Field, Selector, Space};
 use crate::model::{Action, RuleId};
-use crate::net::{Direction, Flow, Payload};
+use crate::net::{Direction, Flow, Payload, address_bits_apart};
 
 /// How many near misses an explanation names.
 const NEAR_MISSES: usize = 3;
@@ -344,9 +344,10 @@ fn distance(clause: &Clause, flow: &Flow) -> (usize, u32) {
         .map(|field| match field {
             Field::IcmpCode => 10,
             Field::IcmpType => 20,
-            Field::DestinationPort => 20 + port_distance(space, flow),
             Field::SourcePort | Field::Local => 30,
-            Field::Remote => 30 + address_distance(space, flow),
+            // Who asks for a service finds the rule about that service nearer than one for others.
+            Field::Remote => 40 + address_distance(space, flow),
+            Field::DestinationPort => 80 + port_distance(space, flow),
             Field::Protocol => 200,
             Field::Family => 300,
         })
@@ -366,10 +367,11 @@ fn port_distance(space: &Space, flow: &Flow) -> u32 {
     nearest.min().and_then(u16::checked_ilog2).map_or(16, |bit| bit + 1)
 }
 
-/// The bits by which the nearest address differs, 0 to 128.
+/// By how much of its width the nearest address differs, 0 to 32.
 fn address_distance(space: &Space, flow: &Flow) -> u32 {
-    use crate::net::address_bits_apart;
-    space.remote.nearest(flow.remote()).map_or(128, |nearest| address_bits_apart(nearest, flow.remote()))
+    let width = u32::from(flow.family().bits());
+    let apart = |nearest| address_bits_apart(nearest, flow.remote()) * 32 / width;
+    space.remote.nearest(flow.remote()).map_or(32, apart)
 }
 
 fn near_miss(id: ClauseId, clause: &Clause, direction: Direction, flow: &Flow) -> NearMiss {

@@ -40,7 +40,10 @@ impl Explanation {
         for other in &self.others {
             let why = match other.reason {
                 WhyNot::Outranked => "matches too, but a better-ranked clause decides",
-                WhyNot::LosesTie => "matches too, but loses the tie: deny comes before allow at one priority",
+                WhyNot::LosesTie => match self.verdict {
+                    Verdict::Allow => "matches too, but loses the tie: at equal standing allow comes before deny",
+                    _ => "matches too, but loses the tie: at equal standing deny comes before allow",
+                },
                 WhyNot::SameVerdict => "may match too, which would not change the verdict",
             };
             write!(f, "\n{indent}  beaten: {}: {why}", other.clause)?;

@@ -138,6 +138,12 @@ impl RuleList {
         })
     }
 
+    /// The same list under another label, which tells it from other stages of a policy.
+    pub fn with_label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
     /// The same list, whose reply traffic is not tracked but asked for separately (a network ACL).
     pub fn stateless(mut self) -> Self {
         self.stateful = false;

@@ -38,7 +38,7 @@ pub enum Provenance {
         /// The group it concerns, if it concerns one.
         #[serde(skip_serializing_if = "Option::is_none")]
         group: Option<GroupId>,
-        /// The number of the fact that says so.
+        /// The number of the fact that says so, or the provider's name for the clause.
         fact: String,
         /// What it says, to follow "allows" or "denies".
         text: String,
@@ -189,12 +189,22 @@ pub enum Missing {
         /// The VPC of the referenced group.
         to: VpcId,
     },
+    /// Which VPCs a reference into another VPC joins, and whether it works.
+    ReferencedVpc {
+        /// The referenced group.
+        group: GroupId,
+    },
     /// The network card that a rule of a classic group is about.
     RuleNic {
         /// The group.
         group: GroupId,
         /// The card of the interface in question.
         nic: NicType,
+    },
+    /// Something that an engine outside this crate knows about.
+    Other {
+        /// What is missing, as a sentence without a full stop.
+        text: String,
     },
     /// The packet's source port.
     SourcePort,
@@ -233,9 +243,13 @@ impl fmt::Display for Missing {
             Self::VpcRelation { from, to } => {
                 write!(f, "how `{from}` and `{to}` are joined is not known; references between them depend on it")
             }
+            Self::ReferencedVpc { group } => {
+                write!(f, "whether a reference to the group `{group}` of another VPC works is not known")
+            }
             Self::RuleNic { group, nic } => {
                 write!(f, "a rule of the group `{group}` does not say whether it is about the {nic} card")
             }
+            Self::Other { text } => f.write_str(text),
             Self::SourcePort => f.write_str("the packet's source port is not given"),
             Self::LocalAddress => f.write_str("the interface's address in the packet is not given"),
         }
