@@ -7,10 +7,11 @@
 
 use std::error::Error;
 
+use secgroup::Direction::{Egress, Ingress};
 use secgroup::engine::Probe;
-use secgroup::model::{Instance, IntraGroupPolicy, Peer, Priority, Rule, SecurityGroup, Traffic};
+use secgroup::model::{Instance, IntraGroupPolicy, Peer, Rule, SecurityGroup, Traffic};
 use secgroup::net::{Cidr, IcmpMessage, PortRange};
-use secgroup::{AlibabaEngine, AwsEngine, Direction, Flow, Inventory, PolicyEngine, Scope, path};
+use secgroup::{AlibabaEngine, AwsEngine, Flow, Inventory, PolicyEngine, Scope, path};
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("==== AWS: rules only allow, and any match allows ====");
@@ -24,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// The questions do not depend on the cloud: whoever asks needs a `&dyn PolicyEngine` only.
 fn ask(engine: &dyn PolicyEngine, inventory: &Inventory) -> Result<(), Box<dyn Error>> {
     // Lower once for an interface and a direction, then decide as many flows as you like.
-    let web = engine.lower(&Scope::of(inventory, "eni-web", Direction::Ingress)?)?;
+    let web = engine.lower(&Scope::of(inventory, "eni-web", Ingress)?)?;
     let browser = Flow::tcp("198.51.100.7".parse()?, 443);
     println!("\nA browser: {}", web.decide(&browser).verdict);
 
@@ -40,7 +41,7 @@ fn ask(engine: &dyn PolicyEngine, inventory: &Inventory) -> Result<(), Box<dyn E
 
     // The group `sg-partner` was not given, so nobody knows who its members are. The answer says so
     // instead of guessing.
-    let db = engine.lower(&Scope::of(inventory, "eni-db", Direction::Ingress)?)?;
+    let db = engine.lower(&Scope::of(inventory, "eni-db", Ingress)?)?;
     let partner = Flow::tcp("172.31.0.9".parse()?, 5432);
     println!("\nFrom what may be a member of sg-partner:\n{}", db.explain(&partner));
     Ok(())
@@ -50,33 +51,32 @@ fn ask(engine: &dyn PolicyEngine, inventory: &Inventory) -> Result<(), Box<dyn E
 fn aws() -> Result<Inventory, Box<dyn Error>> {
     let office: Cidr = "10.0.0.0/8".parse()?;
     let web = SecurityGroup::aws("sg-web").with_rules([
-        Rule::allow(Direction::Ingress, Traffic::tcp(443), Peer::Any).with_id("sgr-https"),
-        Rule::allow(Direction::Ingress, Traffic::tcp(22), office).with_id("sgr-ssh"),
-        Rule::allow(Direction::Egress, Traffic::All, Peer::Any).with_id("sgr-out"),
+        Rule::allow(Ingress, Traffic::tcp(443), Peer::Any).with_id("sgr-https"),
+        Rule::allow(Ingress, Traffic::tcp(22), office).with_id("sgr-ssh"),
+        Rule::allow(Egress, Traffic::All, Peer::Any).with_id("sgr-out"),
     ]);
     let database = Traffic::tcp(PortRange::new(5432, 5433)?);
     let db = SecurityGroup::aws("sg-db").with_rules([
-        Rule::allow(Direction::Ingress, database.clone(), Peer::group("sg-web")).with_id("sgr-from-web"),
-        Rule::allow(Direction::Ingress, database, Peer::group("sg-partner")).with_id("sgr-from-partner"),
+        Rule::allow(Ingress, database.clone(), Peer::group("sg-web")).with_id("sgr-from-web"),
+        Rule::allow(Ingress, database, Peer::group("sg-partner")).with_id("sgr-from-partner"),
     ]);
     with_instances(web, db)
 }
 
 /// The same on Alibaba Cloud, where rules have a priority and can deny.
 fn alibaba() -> Result<Inventory, Box<dyn Error>> {
-    let rule = |rule: Rule, priority| rule.with_priority(Priority(priority));
     let office: Cidr = "10.0.0.0/8".parse()?;
     let web = SecurityGroup::basic("sg-web", IntraGroupPolicy::Accept).with_rules([
-        rule(Rule::allow(Direction::Ingress, Traffic::tcp(443), Peer::Any).with_id("sgr-https"), 10),
-        rule(Rule::allow(Direction::Ingress, Traffic::tcp(22), office).with_id("sgr-office"), 1),
+        Rule::allow(Ingress, Traffic::tcp(443), Peer::Any).with_priority(10).with_id("sgr-https"),
+        Rule::allow(Ingress, Traffic::tcp(22), office).with_priority(1).with_id("sgr-office"),
         // One priority, two actions: deny wins.
-        rule(Rule::allow(Direction::Ingress, Traffic::tcp(22), Peer::Any).with_id("sgr-ssh"), 5),
-        rule(Rule::deny(Direction::Ingress, Traffic::tcp(22), Peer::Any).with_id("sgr-no-ssh"), 5),
+        Rule::allow(Ingress, Traffic::tcp(22), Peer::Any).with_priority(5).with_id("sgr-ssh"),
+        Rule::deny(Ingress, Traffic::tcp(22), Peer::Any).with_priority(5).with_id("sgr-no-ssh"),
     ]);
     let database = Traffic::tcp(PortRange::new(5432, 5433)?);
     let db = SecurityGroup::basic("sg-db", IntraGroupPolicy::Drop).with_rules([
-        rule(Rule::allow(Direction::Ingress, database.clone(), Peer::group("sg-web")).with_id("sgr-from-web"), 1),
-        rule(Rule::allow(Direction::Ingress, database, Peer::group("sg-partner")).with_id("sgr-from-partner"), 1),
+        Rule::allow(Ingress, database.clone(), Peer::group("sg-web")).with_priority(1).with_id("sgr-from-web"),
+        Rule::allow(Ingress, database, Peer::group("sg-partner")).with_priority(1).with_id("sgr-from-partner"),
     ]);
     with_instances(web, db)
 }

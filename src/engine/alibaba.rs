@@ -217,11 +217,11 @@ impl PolicyEngine for AlibabaEngine {
 
     fn admit(&self, site: &RuleSite<'_>) -> Result<(), Unsupported> {
         let rule = site.rule;
-        let refuse = |reason: &str| Err(Unsupported(reason.to_owned()));
+        let refuse = |reason| Err(Unsupported::new(reason));
         match site.group.kind {
             Some(GroupKind::Basic | GroupKind::Enterprise) | None => {}
             Some(kind) => {
-                return Err(Unsupported(format!("the group is of the kind `{kind}`, not basic or enterprise")));
+                return Err(Unsupported::new(format!("the group is of the kind `{kind}`, not basic or enterprise")));
             }
         }
         if rule.action == Action::Pass {

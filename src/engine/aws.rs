@@ -107,10 +107,10 @@ impl PolicyEngine for AwsEngine {
 
     fn admit(&self, site: &RuleSite<'_>) -> Result<(), Unsupported> {
         let rule = site.rule;
-        let refuse = |reason: &str| Err(Unsupported(reason.to_owned()));
+        let refuse = |reason| Err(Unsupported::new(reason));
         match site.group.kind {
             Some(GroupKind::Aws) | None => {}
-            Some(kind) => return Err(Unsupported(format!("the group is of the kind `{kind}`, not an AWS group"))),
+            Some(kind) => return Err(Unsupported::new(format!("the group is of the kind `{kind}`, not an AWS group"))),
         }
         if rule.action != Action::Allow {
             return refuse("AWS security groups only have rules that allow (AWS-28)");
@@ -131,10 +131,7 @@ impl PolicyEngine for AwsEngine {
     }
 
     fn implied(&self, scope: &Scope<'_>) -> Vec<Clause> {
-        match &scope.groups {
-            Some(groups) if groups.is_empty() => Vec::new(),
-            _ => exempt::clauses(&self.never_filtered, scope),
-        }
+        if scope.has_no_groups() { Vec::new() } else { exempt::clauses(&self.never_filtered, scope) }
     }
 
     fn remarks(&self, scope: &Scope<'_>) -> Vec<Remark> {

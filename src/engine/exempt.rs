@@ -1,5 +1,7 @@
 //! Traffic that a provider never filters, as a table that callers can replace.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use serde::{Deserialize, Serialize};
 
 use super::lower::selector;
@@ -59,24 +61,31 @@ impl Exemption {
         };
         match self.remote {
             ExemptRemote::Cidr(block) => Some(block.into()),
-            ExemptRemote::VpcResolver => {
-                let vpc = scope.inventory.vpc(scope.interface.vpc.as_ref()?.as_str())?;
-                address_of(&vpc.cidrs, 2)
-            }
-            ExemptRemote::SubnetRouter => {
-                let subnet = scope.inventory.subnet(scope.interface.subnet.as_ref()?.as_str())?;
-                address_of(&subnet.cidrs, 1)
-            }
+            ExemptRemote::VpcResolver => address_of(&scope.vpc()?.cidrs, 2),
+            ExemptRemote::SubnetRouter => address_of(&scope.subnet()?.cidrs, 1),
         }
     }
 }
+
+/// Ranges that are not the internet: private, shared, link-local and unique local addresses.
+const NOT_INTERNET: [(IpAddr, u8); 7] = [
+    (IpAddr::V4(Ipv4Addr::new(10, 0, 0, 0)), 8),
+    (IpAddr::V4(Ipv4Addr::new(100, 64, 0, 0)), 10),
+    (IpAddr::V4(Ipv4Addr::new(169, 254, 0, 0)), 16),
+    (IpAddr::V4(Ipv4Addr::new(172, 16, 0, 0)), 12),
+    (IpAddr::V4(Ipv4Addr::new(192, 168, 0, 0)), 16),
+    (IpAddr::V6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0)), 7),
+    (IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0)), 10),
+];
 
 /// The remark that outbound mail to the internet is blocked beside security groups by default.
 pub(super) fn outbound_mail(scope: &Scope<'_>, fact: &str) -> Vec<Remark> {
     if scope.direction != Direction::Egress {
         return Vec::new();
     }
-    let mail = Space::new(Selector::Tcp(PortSet::from(PortRange::from(25))), AddressSet::all());
+    let inside = NOT_INTERNET.into_iter().filter_map(|(address, prefix)| Cidr::containing(address, prefix).ok());
+    let internet = inside.collect::<AddressSet>().complement();
+    let mail = Space::new(Selector::Tcp(PortSet::from(PortRange::from(25))), internet);
     let text = "the provider blocks outbound TCP port 25 to the internet by default, which no rule can open";
     vec![Remark::new(mail, fact, text)]
 }

@@ -105,6 +105,13 @@ pub trait PolicyEngine: fmt::Debug + Send + Sync {
 #[error("{0}")]
 pub struct Unsupported(pub String);
 
+impl Unsupported {
+    /// The reason in words.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
 /// Why a configuration cannot be lowered into a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::scope::Scope;
-use crate::model::{GroupReference, Inventory, Peer, PeeringStatus, Ports, Rule, SecurityGroup, VpcId, VpcRelation};
+use crate::model::{
+    GroupReference, Inventory, Peer, PeeringStatus, Ports, Rule, SecurityGroup, VpcId, VpcRelation, joined,
+};
 use crate::net::{AddressSet, Direction, PortSet};
 use crate::policy::Missing;
 
@@ -64,62 +66,74 @@ pub(super) fn resolve_peer(scope: &Scope<'_>, group: &SecurityGroup, rule: &Rule
 }
 
 fn resolve_group(scope: &Scope<'_>, group: &SecurityGroup, reference: &GroupReference) -> ResolvedPeer {
-    let relation = relation(scope, group, reference);
-    let works = match relation {
-        _ if !scope.identity_preserved => Some(false),
-        Relation::Stale => Some(false),
-        Relation::Vpc(VpcRelation::Same | VpcRelation::Peered, ..) => Some(true),
-        // References over a transit gateway work in inbound rules only (AWS-42).
-        Relation::Vpc(VpcRelation::TransitGateway, ..) => Some(scope.direction == Direction::Ingress),
-        Relation::Vpc(VpcRelation::Unknown, ..) => None,
-    };
-    let members = scope.inventory.members(reference.id.as_str());
-    let mut resolved = match works {
-        Some(false) => return ResolvedPeer::exact(AddressSet::empty()),
-        Some(true) if members.complete => return ResolvedPeer::exact(members.addresses),
-        Some(true) => {
-            let missing = Missing::GroupMembers { group: reference.id.clone() };
-            return ResolvedPeer::partial(members.addresses, members.possible, missing);
-        }
-        None => ResolvedPeer { possible: members.possible, certain: Some(Arc::default()), missing: Vec::new() },
-    };
-    resolved.missing.push(match relation {
-        Relation::Vpc(_, Some((from, to))) => Missing::VpcRelation { from: from.clone(), to: to.clone() },
-        _ => Missing::ReferencedVpc { group: reference.id.clone() },
-    });
-    if !members.complete {
-        resolved.missing.push(Missing::GroupMembers { group: reference.id.clone() });
+    // Behind a middlebox a reference matches nothing although addresses are unchanged (AWS-43); a
+    // stale one never does (AWS-44).
+    if !scope.identity_preserved || reference.peering == Some(PeeringStatus::Gone) {
+        return ResolvedPeer::exact(AddressSet::empty());
     }
-    resolved
-}
-
-/// How the referenced group's network is joined with the interface's.
-enum Relation<'a> {
-    /// The data says that the reference leads nowhere (AWS-44).
-    Stale,
-    /// By this relation, between these VPCs if they differ.
-    Vpc(VpcRelation, Option<(&'a VpcId, &'a VpcId)>),
-}
-
-fn relation<'a>(scope: &Scope<'a>, group: &'a SecurityGroup, reference: &'a GroupReference) -> Relation<'a> {
-    match reference.peering {
-        Some(PeeringStatus::Gone) => return Relation::Stale,
-        Some(PeeringStatus::Active) => return Relation::Vpc(VpcRelation::Peered, None),
-        Some(PeeringStatus::Unsettled) | None => {}
-    }
+    let id = reference.id.as_str();
     let own = scope.interface.vpc.as_ref().or_else(|| group.vpc());
-    let theirs =
-        reference.vpc.as_ref().or_else(|| scope.inventory.group(reference.id.as_str()).and_then(SecurityGroup::vpc));
-    match (own, theirs) {
-        (Some(own), Some(theirs)) if own != theirs => {
-            Relation::Vpc(scope.inventory.relation(own, theirs), Some((own, theirs)))
+    let home = scope.inventory.group(id).and_then(SecurityGroup::vpc);
+    let mut missing = Vec::new();
+    // Documents give VPC and peering of a reference for another VPC only (AWS-10); without them the id
+    // means the group's members wherever they are, which may be in several VPCs (AWS-41, AWS-45).
+    let into_another = reference.vpc.is_some() || reference.peering.is_some();
+    let theirs = |member: Option<&'_ VpcId>| match &reference.vpc {
+        Some(vpc) => Some(vpc.clone()),
+        None => member.filter(|_| !into_another).or(home).cloned(),
+    };
+    // Whether the reference works for members in this VPC; `None` if that is not known.
+    let mut works = |member: Option<&VpcId>| match (reference.peering, own, theirs(member)) {
+        (Some(PeeringStatus::Active), _, _) => Some(true),
+        (_, Some(own), Some(theirs)) => {
+            let works = match scope.inventory.relation(own, &theirs) {
+                VpcRelation::Same | VpcRelation::Peered => Some(true),
+                // Over a transit gateway references work in inbound rules only (AWS-42).
+                VpcRelation::TransitGateway => Some(scope.direction == Direction::Ingress),
+                VpcRelation::Unknown => None,
+            };
+            if works.is_none() {
+                missing.push(Missing::VpcRelation { from: own.clone(), to: theirs });
+            }
+            works
         }
-        (Some(_), Some(_)) => Relation::Vpc(VpcRelation::Same, None),
-        // Documents give VPC and peering of a reference for another VPC only (AWS-10); without them
-        // the id means a group of the same VPC (AWS-41).
-        _ if reference.vpc.is_some() || reference.peering.is_some() => Relation::Vpc(VpcRelation::Unknown, None),
-        _ => Relation::Vpc(VpcRelation::Same, None),
+        _ if into_another => {
+            missing.push(Missing::ReferencedVpc { group: reference.id.clone() });
+            None
+        }
+        _ => Some(true),
+    };
+    let mut certain: Vec<&Arc<AddressSet>> = Vec::new();
+    let mut possible: Vec<&Arc<AddressSet>> = Vec::new();
+    for (vpc, members) in scope.inventory.members_by_vpc(id) {
+        match works(vpc.as_ref()) {
+            Some(true) => certain.push(members),
+            Some(false) => {}
+            None => possible.push(members),
+        }
     }
+    let known = certain.len() + possible.len();
+    for (vpc, addresses) in scope.inventory.undecided_by_vpc() {
+        if works(vpc.as_ref()) != Some(false) {
+            possible.push(addresses);
+        }
+    }
+    let mut others = false;
+    if scope.inventory.may_have_others(id) {
+        // Others may be in any VPC; the reference says which one, or it is one's own.
+        others = works(None) != Some(false);
+    }
+    if others || certain.len() + possible.len() > known {
+        missing.push(Missing::GroupMembers { group: reference.id.clone() });
+    }
+    let certain = joined(certain);
+    let possible = if others { Arc::new(AddressSet::all()) } else { joined([&certain].into_iter().chain(possible)) };
+    if possible == certain {
+        return ResolvedPeer::exact(certain);
+    }
+    missing.sort();
+    missing.dedup();
+    ResolvedPeer { possible, certain: Some(certain), missing }
 }
 
 /// The destination ports of a rule.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{GroupId, Interface, Inventory, NicType, Rule, SecurityGroup};
+use crate::model::{GroupId, Interface, Inventory, NicType, Rule, SecurityGroup, Subnet, Vpc};
 use crate::net::Direction;
 
 use super::LowerError;
@@ -93,6 +93,22 @@ impl<'a> Scope<'a> {
     /// The groups, or none if they are not known.
     pub fn attachments(&self) -> &[Attachment<'a>] {
         self.groups.as_deref().unwrap_or_default()
+    }
+
+    /// Whether it is known that there are no groups, which is not the same as groups that are not
+    /// known.
+    pub fn has_no_groups(&self) -> bool {
+        self.groups.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// The VPC of the interface, if it was described.
+    pub fn vpc(&self) -> Option<&'a Vpc> {
+        self.inventory.vpc(self.interface.vpc.as_ref()?.as_str())
+    }
+
+    /// The subnet of the interface, if it was described.
+    pub fn subnet(&self) -> Option<&'a Subnet> {
+        self.inventory.subnet(self.interface.subnet.as_ref()?.as_str())
     }
 
     /// The card of a classic instance, or `None` in a VPC.

@@ -40,12 +40,15 @@ pub struct Inventory {
     relations: BTreeMap<(VpcId, VpcId), VpcRelation>,
     members_complete: bool,
     /// Addresses of the members of each group that an interface carries.
-    members: BTreeMap<GroupId, Arc<AddressSet>>,
+    members: BTreeMap<GroupId, ByVpc>,
     /// Addresses of interfaces whose groups are not known: they may be members of any group.
-    undecided: Arc<AddressSet>,
+    undecided: ByVpc,
     /// Entries of each prefix list, as a set.
     entries: BTreeMap<PrefixListId, Arc<AddressSet>>,
 }
+
+/// Addresses by the VPC of the interface that has them; `None` where that is not known.
+pub(crate) type ByVpc = BTreeMap<Option<VpcId>, Arc<AddressSet>>;
 
 /// The members of a group, as far as they are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,18 +208,40 @@ impl Inventory {
     /// those described or carried; of any other group nothing is known, for it may live in another
     /// account.
     pub fn members(&self, group: &str) -> Members {
-        let carried = self.members.get(group);
-        let addresses = carried.cloned().unwrap_or_default();
-        let possible = if !self.members_complete || carried.is_none() && !self.groups.contains_key(group) {
+        let carried = self.members_by_vpc(group);
+        let addresses = joined(carried.values());
+        let possible = if self.may_have_others(group) {
             Arc::new(AddressSet::all())
-        } else if self.undecided.is_empty() {
-            addresses.clone()
         } else {
-            Arc::new(addresses.union(&self.undecided))
+            joined(carried.values().chain(self.undecided.values()))
         };
         let complete = possible == addresses;
         Members { addresses, possible, complete }
     }
+
+    /// The addresses of the members that are known, by VPC: an interface may lie in another VPC than
+    /// its group (AWS-45).
+    pub(crate) fn members_by_vpc(&self, group: &str) -> &ByVpc {
+        const NONE: &ByVpc = &BTreeMap::new();
+        self.members.get(group).unwrap_or(NONE)
+    }
+
+    /// The addresses of interfaces whose groups are not known, by VPC.
+    pub(crate) fn undecided_by_vpc(&self) -> &ByVpc {
+        &self.undecided
+    }
+
+    /// Whether the group may have members that no interface of the inventory is.
+    pub(crate) fn may_have_others(&self, group: &str) -> bool {
+        !self.members_complete || (!self.members.contains_key(group) && !self.groups.contains_key(group))
+    }
+}
+
+/// The union of sets, which costs nothing if there is only one.
+pub(crate) fn joined<'a>(sets: impl IntoIterator<Item = &'a Arc<AddressSet>>) -> Arc<AddressSet> {
+    let mut sets = sets.into_iter();
+    let first = sets.next().cloned().unwrap_or_default();
+    sets.fold(first, |all, set| Arc::new(all.union(set)))
 }
 
 /// Collects the parts of an [`Inventory`]; also its form in files.
@@ -324,16 +349,17 @@ impl InventoryBuilder {
     /// An [`InventoryError`] if an id is given twice, an instance has two primary interfaces or an
     /// entry is not of its prefix list's family.
     pub fn build(self) -> Result<Inventory, InventoryError> {
-        let mut carried: BTreeMap<GroupId, Vec<Cidr>> = BTreeMap::new();
+        let mut carried: BTreeMap<GroupId, BTreeMap<Option<VpcId>, Vec<Cidr>>> = BTreeMap::new();
         let mut instances: BTreeMap<InstanceId, Vec<InterfaceId>> =
             self.instances.iter().map(|instance| (instance.id.clone(), Vec::new())).collect();
-        let mut undecided: Vec<Cidr> = Vec::new();
+        let mut undecided: BTreeMap<Option<VpcId>, Vec<Cidr>> = BTreeMap::new();
         for interface in &self.interfaces {
             if interface.groups.is_none() {
-                undecided.extend(interface.member_blocks());
+                undecided.entry(interface.vpc.clone()).or_default().extend(interface.member_blocks());
             }
             for group in interface.groups.iter().flatten() {
-                carried.entry(group.clone()).or_default().extend(interface.member_blocks());
+                let by_vpc = carried.entry(group.clone()).or_default();
+                by_vpc.entry(interface.vpc.clone()).or_default().extend(interface.member_blocks());
             }
             if let Some(instance) = &interface.instance {
                 instances.entry(instance.clone()).or_default().push(interface.id.clone());
@@ -369,11 +395,8 @@ impl InventoryBuilder {
             subnets: by_id("subnet", self.subnets, |subnet| subnet.id.clone())?,
             relations: self.relations.into_iter().map(|(a, b, relation)| (ordered(a, b), relation)).collect(),
             members_complete: self.members_complete,
-            members: carried
-                .into_iter()
-                .map(|(group, blocks)| (group, Arc::new(blocks.into_iter().collect())))
-                .collect(),
-            undecided: Arc::new(undecided.into_iter().collect()),
+            members: carried.into_iter().map(|(group, blocks)| (group, sets(blocks))).collect(),
+            undecided: sets(undecided),
             entries: prefix_lists
                 .values()
                 .map(|list| (list.id.clone(), Arc::new(list.entries.iter().copied().collect())))
@@ -383,6 +406,10 @@ impl InventoryBuilder {
             interfaces,
         })
     }
+}
+
+fn sets(blocks: BTreeMap<Option<VpcId>, Vec<Cidr>>) -> ByVpc {
+    blocks.into_iter().map(|(vpc, blocks)| (vpc, Arc::new(blocks.into_iter().collect()))).collect()
 }
 
 /// A pair whose order does not matter.

@@ -17,6 +17,7 @@ mod vpc;
 pub use group::{GroupKind, IntraGroupPolicy, Network, RuleCoverage, SecurityGroup};
 pub use id::{AccountId, GroupId, InstanceId, InterfaceId, PortListId, PrefixListId, RuleId, SubnetId, VpcId};
 pub use interface::{Instance, Interface, NicType};
+pub(crate) use inventory::joined;
 pub use inventory::{Inventory, InventoryBuilder, InventoryError, Members};
 pub use list::{PortList, PrefixList};
 pub use place::Place;

@@ -84,6 +84,11 @@ impl AddressSet {
         Self { v4: join(&self.v4, &other.v4), v6: join(&self.v6, &other.v6) }
     }
 
+    /// Every address that is not in the set, of both families.
+    pub fn complement(&self) -> Self {
+        Self { v4: self.v4.complement(Family::V4.last()), v6: self.v6.complement(Family::V6.last()) }
+    }
+
     /// The address of the set that is nearest to `address`, within its family.
     pub(crate) fn nearest(&self, address: IpAddr) -> Option<IpAddr> {
         let family = Family::of(address);
@@ -112,6 +117,23 @@ impl Ranges {
     fn contains(&self, wanted: u128) -> bool {
         let after = self.0.partition_point(|&(first, _)| first <= wanted);
         after.checked_sub(1).and_then(|i| self.0.get(i)).is_some_and(|&(_, last)| wanted <= last)
+    }
+
+    /// The gaps, up to the last number of the family.
+    fn complement(&self, last: u128) -> Self {
+        let mut gaps = Vec::with_capacity(self.0.len() + 1);
+        // The first number that no range so far reaches; `None` past the end of the family.
+        let mut next = Some(0);
+        for &(first, end) in &self.0 {
+            if let Some(start) = next
+                && start < first
+            {
+                gaps.push((start, first - 1));
+            }
+            next = end.checked_add(1).filter(|next| *next <= last);
+        }
+        gaps.extend(next.map(|start| (start, last)));
+        Self(gaps)
     }
 
     fn merged(mut ranges: Vec<(u128, u128)>) -> Self {
@@ -226,6 +248,17 @@ mod tests {
         assert_eq!(set(&["::/1", "8000::/1"]), AddressSet::all_of(Family::V6));
         assert!(!AddressSet::all_of(Family::V4).contains(ip("::")));
         assert_eq!(AddressSet::all().union(&set(&["::/0", "0.0.0.0/32"])), AddressSet::all());
+    }
+
+    #[test]
+    fn complements() {
+        let complement = set(&["10.0.0.0/8", "::/1"]).complement();
+        assert_eq!(complement.to_string(), "0.0.0.0-9.255.255.255, 11.0.0.0-255.255.255.255, 8000::/1");
+        assert_eq!(AddressSet::empty().complement(), AddressSet::all());
+        assert_eq!(AddressSet::all().complement(), AddressSet::empty());
+        let ends = set(&["0.0.0.0/32", "255.255.255.255/32", "ffff::/16"]);
+        assert_eq!(ends.complement().complement(), ends);
+        assert!(!ends.complement().contains(ip("255.255.255.255")) && ends.complement().contains(ip("0.0.0.1")));
     }
 
     #[test]

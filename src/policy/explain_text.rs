@@ -38,15 +38,14 @@ impl Explanation {
             write!(f, "\n{indent}  {} {}", report.role(self.verdict), report)?;
         }
         for other in &self.others {
-            let why = match other.reason {
-                WhyNot::Outranked => "matches too, but a better-ranked clause decides",
-                WhyNot::LosesTie => match self.verdict {
-                    Verdict::Allow => "matches too, but loses the tie: at equal standing allow comes before deny",
-                    _ => "matches too, but loses the tie: at equal standing deny comes before allow",
-                },
-                WhyNot::SameVerdict => "may match too, which would not change the verdict",
+            let matches = if other.clause.certain { "matches too" } else { "may match too" };
+            let why = match (other.reason, self.verdict) {
+                (WhyNot::Outranked, _) => "but a better-ranked clause decides",
+                (WhyNot::LosesTie, Verdict::Allow) => "but loses the tie: at equal standing allow comes before deny",
+                (WhyNot::LosesTie, _) => "but loses the tie: at equal standing deny comes before allow",
+                (WhyNot::SameVerdict, _) => "which would not change the verdict",
             };
-            write!(f, "\n{indent}  beaten: {}: {why}", other.clause)?;
+            write!(f, "\n{indent}  beaten: {}: {matches}, {why}", other.clause)?;
         }
         for miss in &self.near_misses {
             write!(f, "\n{indent}  nearest: {miss}")?;
