@@ -20,11 +20,17 @@
 )]
 
 pub mod engine;
+#[cfg(feature = "load")]
+pub mod load;
 pub mod model;
 pub mod net;
 pub mod policy;
+#[cfg(feature = "proptest")]
+pub mod strategy;
+#[cfg(feature = "load")]
+mod wire;
 
-pub use engine::{AlibabaEngine, AwsEngine, PolicyEngine, Scope, path};
+pub use engine::{AlibabaEngine, AwsEngine, PolicyEngine, Probe, Scope, path};
 pub use model::Inventory;
 pub use net::{Direction, Flow};
 pub use policy::{Decision, Explanation, Policy, Verdict};

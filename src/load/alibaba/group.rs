@@ -1,0 +1,323 @@
+//! Groups of Alibaba Cloud, put together from the two calls that describe them (ALI-28), from pages,
+//! and from the two network cards of the classic network.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::error::LoadError;
+use super::super::source::{At, Source};
+use super::super::warning::{Warning, WarningKind};
+use super::lower;
+use super::rule::rule;
+use crate::model::{
+    GroupId, GroupKind, IntraGroupPolicy, Network, NicType, Place, Rule, RuleCoverage, RuleId, SecurityGroup,
+};
+use crate::wire::{Text, alibaba};
+
+/// What was read about groups.
+#[derive(Default)]
+pub(in super::super) struct Groups(BTreeMap<GroupId, Parts>);
+
+#[derive(Default)]
+struct Parts {
+    /// From the call that lists groups: everything but policy and rules.
+    listed: Option<SecurityGroup>,
+    answers: Vec<Answer>,
+}
+
+/// One answer with rules, which may be a page of several, or about one network card of two.
+struct Answer {
+    place: Place,
+    /// Another page follows.
+    open: bool,
+    name: Option<String>,
+    description: Option<String>,
+    network: Option<Network>,
+    policy: Option<IntraGroupPolicy>,
+    rules: Vec<Rule>,
+}
+
+impl Groups {
+    /// A group from the call that lists them.
+    pub(super) fn add_listed(
+        &mut self,
+        source: &mut Source,
+        at: At<'_>,
+        read: &alibaba::Group,
+    ) -> Result<(), LoadError> {
+        let id = source.need(at, "SecurityGroupId", &read.id, "the id of a group")?;
+        let mut group = SecurityGroup::new(id);
+        group.kind = match lower(&read.kind).as_deref() {
+            None => None,
+            Some("normal") => Some(GroupKind::Basic),
+            Some("enterprise") => Some(GroupKind::Enterprise),
+            Some(_) => {
+                let text = read.kind.get().unwrap_or_default();
+                return Err(source.wrong(at.field("SecurityGroupType"), text, "normal or enterprise"));
+            }
+        };
+        group.name = read.name.get().map(str::to_owned);
+        group.description = read.description.get().map(str::to_owned);
+        group.network = Some(network(&read.vpc));
+        group.service_managed = read.service_managed.is_set();
+        group.tags = read
+            .tags
+            .items
+            .iter()
+            .filter_map(|tag| {
+                let key = tag.name.get().or(tag.key.get())?;
+                let value = tag.content.get().or(tag.value.get()).unwrap_or_default();
+                Some((key.to_owned(), value.to_owned()))
+            })
+            .collect();
+        let place = source.place(at);
+        group.place = Some(place.clone());
+        let listed = &mut self.0.entry(group.id.clone()).or_default().listed;
+        match listed {
+            None => *listed = Some(group),
+            Some(known) if (SecurityGroup { place: known.place.clone(), ..group.clone() }) == *known => {}
+            Some(known) => {
+                return Err(LoadError::Conflict {
+                    first: known.place.clone().unwrap_or_else(|| place.clone()),
+                    second: place,
+                    what: format!("they describe the group `{id}` differently"),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A page of the rules of a group, with its policy.
+    pub(super) fn add_attribute(
+        &mut self,
+        source: &mut Source,
+        id: GroupId,
+        read: &alibaba::Answer,
+    ) -> Result<(), LoadError> {
+        let at = At::ROOT;
+        let policy = match lower(&read.policy).as_deref() {
+            None => None,
+            Some("accept") => Some(IntraGroupPolicy::Accept),
+            Some("drop") => Some(IntraGroupPolicy::Drop),
+            Some(_) => {
+                let text = read.policy.get().unwrap_or_default();
+                return Err(source.wrong(at.field("InnerAccessPolicy"), text, "Accept or Drop"));
+            }
+        };
+        let mut rules = Vec::new();
+        if let Some(permissions) = &read.permissions {
+            let path = permissions.path("Permissions");
+            for (i, permission) in permissions.items.iter().enumerate() {
+                rules.push(rule(source, at.item(&path, i), permission)?);
+            }
+        }
+        let answer = Answer {
+            place: source.place(at),
+            open: read.next_token.get().is_some(),
+            name: read.group_name.get().map(str::to_owned),
+            description: read.description.get().map(str::to_owned),
+            network: read.group.get().map(|_| network(&read.vpc)),
+            policy,
+            rules,
+        };
+        self.0.entry(id).or_default().answers.push(answer);
+        Ok(())
+    }
+
+    /// The rules of a group as the console exports them, which says nothing else about it (ALI-86).
+    pub(super) fn add_exported(
+        &mut self,
+        source: &mut Source,
+        id: GroupId,
+        field: &str,
+        permissions: &[alibaba::Permission],
+    ) -> Result<(), LoadError> {
+        let mut rules = Vec::with_capacity(permissions.len());
+        for (i, permission) in permissions.iter().enumerate() {
+            rules.push(rule(source, At::ROOT.item(field, i), permission)?);
+        }
+        let place = source.place(At::ROOT);
+        let answer = Answer { place, open: false, name: None, description: None, network: None, policy: None, rules };
+        self.0.entry(id).or_default().answers.push(answer);
+        Ok(())
+    }
+
+    /// How many groups the call that lists them showed.
+    pub(in super::super) fn listed_count(&self) -> usize {
+        self.0.values().filter(|parts| parts.listed.is_some()).count()
+    }
+
+    /// The groups, each put together.
+    pub(in super::super) fn finish(self, warnings: &mut Vec<Warning>) -> Result<Vec<SecurityGroup>, LoadError> {
+        self.0.into_iter().map(|(id, parts)| parts.finish(id, warnings)).collect()
+    }
+}
+
+/// No VPC means the classic network (ALI-20).
+fn network(vpc: &Text) -> Network {
+    vpc.get().map_or(Network::Classic, |vpc| Network::Vpc(vpc.into()))
+}
+
+impl Parts {
+    fn finish(self, id: GroupId, warnings: &mut Vec<Warning>) -> Result<SecurityGroup, LoadError> {
+        let listed_place = self.listed.as_ref().and_then(|group| group.place.clone());
+        let mut group = self.listed.unwrap_or_else(|| SecurityGroup::new(id));
+        let mut network_place = listed_place;
+        let mut policy_place: Option<&Place> = None;
+        for answer in &self.answers {
+            let differ = |what: &str, first: &Place| LoadError::Conflict {
+                first: first.clone(),
+                second: answer.place.clone(),
+                what: format!("they give the group `{}` different {what}", group.id),
+            };
+            match (&group.network, &answer.network) {
+                (Some(Network::Vpc(known)), Some(Network::Vpc(other))) if known != other => {
+                    return Err(differ("VPCs", network_place.as_ref().unwrap_or(&answer.place)));
+                }
+                // Only the absence of a VPC says classic, so an answer that names one knows better.
+                (None, Some(other)) | (Some(Network::Classic), Some(other @ Network::Vpc(_))) => {
+                    group.network = Some(other.clone());
+                    network_place = Some(answer.place.clone());
+                }
+                _ => {}
+            }
+            match (group.intra_group, answer.policy) {
+                (Some(known), Some(other)) if known != other => {
+                    return Err(differ("intra-group policies", policy_place.unwrap_or(&answer.place)));
+                }
+                (None, Some(other)) => {
+                    group.intra_group = Some(other);
+                    policy_place = Some(&answer.place);
+                }
+                _ => {}
+            }
+            group.name = group.name.take().or_else(|| answer.name.clone());
+            group.description = group.description.take().or_else(|| answer.description.clone());
+        }
+        if group.kind == Some(GroupKind::Enterprise) {
+            // Members of these are always isolated (ALI-16).
+            group.intra_group = group.intra_group.or(Some(IntraGroupPolicy::Drop));
+        }
+        group.place = group.place.take().or_else(|| self.answers.first().map(|answer| answer.place.clone()));
+        group.coverage = coverage(&group, &self.answers, warnings);
+        warn_if_partly_known(&group, &self.answers, warnings);
+        group.rules = union(self.answers, &group.id, warnings)?;
+        Ok(group)
+    }
+}
+
+fn warn_if_partly_known(group: &SecurityGroup, answers: &[Answer], warnings: &mut Vec<Warning>) {
+    let Some(place) = group.place.clone() else {
+        return;
+    };
+    let mut missing = Vec::new();
+    if group.kind.is_none() {
+        missing.push("kind (DescribeSecurityGroups tells)");
+    }
+    if group.intra_group.is_none() {
+        missing.push("intra-group policy (DescribeSecurityGroupAttribute tells)");
+    }
+    if answers.is_empty() {
+        missing.push("rules (DescribeSecurityGroupAttribute tells)");
+    }
+    if !missing.is_empty() {
+        let message = format!("not known of the group `{}`: {}", group.id, missing.join(", "));
+        warnings.push(Warning { kind: WarningKind::PartlyKnownGroup, place, message });
+    }
+}
+
+/// How much of the rules the answers hold. In the classic network, each is about one network card
+/// (ALI-28).
+fn coverage(group: &SecurityGroup, answers: &[Answer], warnings: &mut Vec<Warning>) -> RuleCoverage {
+    let Some(first) = answers.first() else {
+        return RuleCoverage::Partial;
+    };
+    let nics = |answer: &Answer| answer.rules.iter().filter_map(|rule| rule.nic).collect::<BTreeSet<NicType>>();
+    let closed: Vec<&Answer> = answers.iter().filter(|answer| !answer.open).collect();
+    let seen: BTreeSet<NicType> = answers.iter().flat_map(nics).collect();
+    // A last page may be empty, and then tells nothing about its card.
+    let empty_closed = closed.iter().any(|answer| answer.rules.is_empty());
+    let closed_nics: BTreeSet<NicType> = closed.iter().copied().flat_map(nics).collect();
+    let all_pages = if group.network == Some(Network::Classic) {
+        !closed.is_empty() && (empty_closed || seen.is_subset(&closed_nics))
+    } else {
+        !closed.is_empty()
+    };
+    if !all_pages {
+        let message = format!(
+            "the rules of `{}` are incomplete: another page follows, and the last one is not among the documents",
+            group.id
+        );
+        let place = answers.iter().find(|answer| answer.open).map_or(&first.place, |answer| &answer.place).clone();
+        warnings.push(Warning { kind: WarningKind::IncompletePages, place, message });
+        return RuleCoverage::Partial;
+    }
+    let both = seen.len() == 2 || (empty_closed && closed.iter().any(|answer| !answer.rules.is_empty()));
+    if group.network != Some(Network::Classic) || both {
+        return RuleCoverage::Complete;
+    }
+    let nic = seen.first().copied().unwrap_or(NicType::Internet);
+    let message = format!(
+        "only the rules of the {nic} card of the classic group `{}` were loaded; the other card takes a second call",
+        group.id
+    );
+    warnings.push(Warning { kind: WarningKind::OnlyOneNic, place: first.place.clone(), message });
+    RuleCoverage::OnlyNic(nic)
+}
+
+/// The rules of all answers, each once: known by their ids, else by what they say (ALI-45).
+fn union(answers: Vec<Answer>, group: &GroupId, warnings: &mut Vec<Warning>) -> Result<Vec<Rule>, LoadError> {
+    let rules: Vec<(usize, Rule)> = answers
+        .into_iter()
+        .enumerate()
+        .flat_map(|(i, answer)| answer.rules.into_iter().map(move |rule| (i, rule)))
+        .collect();
+    let mut keep = vec![false; rules.len()];
+    let mut ids: BTreeMap<&RuleId, &Rule> = BTreeMap::new();
+    let mut meanings = BTreeMap::new();
+    for ((answer, rule), keep) in rules.iter().zip(&mut keep) {
+        let Some(id) = &rule.id else {
+            continue;
+        };
+        match ids.entry(id) {
+            Entry::Vacant(entry) => {
+                entry.insert(rule);
+                meanings.entry(rule.identity()).or_insert(*answer);
+                *keep = true;
+            }
+            Entry::Occupied(entry) if same_rule(entry.get(), rule) => {}
+            Entry::Occupied(entry) => {
+                let place = |rule: &Rule| rule.place.clone().unwrap_or_else(|| Place::new("", ""));
+                return Err(LoadError::Conflict {
+                    first: place(entry.get()),
+                    second: place(rule),
+                    what: format!("they describe the rule `{id}` differently"),
+                });
+            }
+        }
+    }
+    for ((answer, rule), keep) in rules.iter().zip(&mut keep).filter(|((_, rule), _)| rule.id.is_none()) {
+        match meanings.entry(rule.identity()) {
+            Entry::Vacant(entry) => {
+                entry.insert(*answer);
+                *keep = true;
+            }
+            // Another answer repeats it: a page that was given twice, or an export beside the call.
+            Entry::Occupied(entry) if entry.get() != answer => {}
+            Entry::Occupied(_) => {
+                let message = format!("the rule of `{group}` repeats another one, `{rule}`, and was left out");
+                if let Some(place) = rule.place.clone() {
+                    warnings.push(Warning { kind: WarningKind::Duplicate, place, message });
+                }
+            }
+        }
+    }
+    drop((ids, meanings));
+    Ok(rules.into_iter().zip(keep).filter_map(|((_, rule), keep)| keep.then_some(rule)).collect())
+}
+
+/// Whether two rules are equal wherever they were read.
+fn same_rule(a: &Rule, b: &Rule) -> bool {
+    let bare = |rule: &Rule| Rule { place: None, ..rule.clone() };
+    bare(a) == bare(b)
+}
