@@ -120,8 +120,8 @@ fn resolve_group(scope: &Scope<'_>, group: &SecurityGroup, reference: &GroupRefe
     }
     let mut others = false;
     if scope.inventory.may_have_others(id) {
-        // Others may be in any VPC; the reference says which one, or it is one's own.
-        others = works(None) != Some(false);
+        // Others may be in any VPC, the interface's own too, unless the reference says which one.
+        others = !into_another || works(None) != Some(false);
     }
     if others || certain.len() + possible.len() > known {
         missing.push(Missing::GroupMembers { group: reference.id.clone() });
