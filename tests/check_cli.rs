@@ -186,6 +186,10 @@ fn batch_answers_in_order_and_echoes_ids() {
         verdicts,
         [(json!(7), "allow"), (json!({"a": [1]}), "deny"), (json!(null), "indeterminate"), (json!("x"), "allow")]
     );
+    // Ids are echoed as written, numbers that no machine holds included.
+    let huge = r#"{"id": 123456789012345678901234567890.10, "interface": "eni-0e000000000000001", "direction": "ingress", "protocol": "tcp", "remote_ip": "192.0.2.12", "dst_port": 22}"#;
+    let (output, _) = batch("aws/emr", huge.as_bytes());
+    assert!(text(&output.stdout).contains("123456789012345678901234567890.10"), "{}", text(&output.stdout));
     assert_eq!(answers[0]["rules"], json!(["sgr-0e000000000000025"]));
     assert_eq!(answers[1]["rules"], json!([]));
     assert_eq!(answers[2]["rules"], json!(["sgr-0e000000000000019"]));

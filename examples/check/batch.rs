@@ -12,6 +12,7 @@ use secgroup::net::{Direction, Family, Flow, FlowError, IcmpMessage, Protocol};
 use secgroup::policy::{Basis, Policy};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::question::interface;
 use crate::single::verdict_name;
@@ -19,6 +20,13 @@ use crate::{Failure, INPUT_ERROR};
 
 /// The longest line that is read, in bytes.
 const LINE_LIMIT: usize = 1 << 20;
+
+/// The id of a question, as it is written.
+#[derive(Deserialize)]
+struct Id<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+}
 
 /// The fields of a question; what is needed depends on the protocol, so all may be absent.
 #[derive(Deserialize)]
@@ -40,7 +48,7 @@ struct Question {
 
 #[derive(Serialize)]
 struct Answer {
-    id: Value,
+    id: Box<RawValue>,
     verdict: &'static str,
     rules: Vec<RuleId>,
     reason: String,
@@ -48,8 +56,15 @@ struct Answer {
 
 #[derive(Serialize)]
 struct BadLine {
-    id: Value,
+    id: Box<RawValue>,
     error: String,
+}
+
+impl BadLine {
+    /// A line whose id is not known.
+    fn new(error: impl Into<String>) -> Self {
+        Self { id: RawValue::NULL.to_owned(), error: error.into() }
+    }
 }
 
 /// Answers every line of a file in order; the result is the exit status.
@@ -70,9 +85,7 @@ pub(crate) fn run(engine: &dyn PolicyEngine, inventory: &Inventory, file: &Path)
         let answer = match line {
             Line::Text(text) if text.trim_ascii().is_empty() => continue,
             Line::Text(text) => answering.answer(&text),
-            Line::TooLong => {
-                Err(BadLine { id: Value::Null, error: format!("the line is longer than {LINE_LIMIT} bytes") })
-            }
+            Line::TooLong => Err(BadLine::new(format!("the line is longer than {LINE_LIMIT} bytes"))),
         };
         match answer {
             Ok(answer) => serde_json::to_writer(&mut out, &answer)?,
@@ -99,9 +112,13 @@ struct Answering<'a> {
 
 impl Answering<'_> {
     fn answer(&mut self, line: &[u8]) -> Result<Answer, BadLine> {
-        let value: Value = serde_json::from_slice(line)
-            .map_err(|error| BadLine { id: Value::Null, error: format!("the line is not JSON: {error}") })?;
-        let id = value.get("id").cloned().unwrap_or_default();
+        let not_json = |error| BadLine::new(format!("the line is not JSON: {error}"));
+        let value: Value = serde_json::from_slice(line).map_err(not_json)?;
+        if !value.is_object() {
+            return Err(BadLine::new("a question is a JSON object"));
+        }
+        let id = serde_json::from_slice::<Id<'_>>(line).map_err(not_json)?.id;
+        let id = id.map_or_else(|| RawValue::NULL.to_owned(), ToOwned::to_owned);
         match self.judge(value) {
             Ok((verdict, rules, reason)) => Ok(Answer { id, verdict, rules, reason }),
             Err(error) => Err(BadLine { id, error }),
@@ -109,9 +126,6 @@ impl Answering<'_> {
     }
 
     fn judge(&mut self, value: Value) -> Result<(&'static str, Vec<RuleId>, String), String> {
-        if !value.is_object() {
-            return Err("a question is a JSON object".to_owned());
-        }
         let question: Question = serde_json::from_value(value).map_err(|error| error.to_string())?;
         let interface = question.interface(self.inventory)?;
         let direction = question.direction()?;
