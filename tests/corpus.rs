@@ -141,8 +141,11 @@ fn judge_refusal(inventory: &Inventory, engine: &dyn PolicyEngine, case: &Refusa
     let scope = Scope::of(inventory, &case.interface, case.direction).map_err(|error| error.to_string())?;
     match engine.lower(&scope) {
         Err(LowerError::Unsupported { rule, reason, .. })
-            if rule.as_str() == case.rule && reason.to_string().contains(&case.because) =>
+            if case.rule.as_deref() == Some(rule.as_str()) && reason.to_string().contains(&case.because) =>
         {
+            Ok(())
+        }
+        Err(LowerError::Group { reason, .. }) if case.rule.is_none() && reason.to_string().contains(&case.because) => {
             Ok(())
         }
         Err(error) => Err(format!("refused for another reason: {error}")),

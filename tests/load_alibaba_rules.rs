@@ -47,7 +47,7 @@ fn rules() {
             "allow ingress tcp/80 from 0.0.0.0/0 (priority 1)",
             "allow ingress tcp/22 from sg-exp01 (priority 2)",
             "deny egress all to 0.0.0.0/0 (priority 100)",
-            "allow ingress udp/prl-web01 from pl-01 to 10.0.0.5/32, source port 1024-65535 (priority 10)",
+            "allow ingress udp/list:prl-web01 from pl-01 to 10.0.0.5/32, source port 1024-65535 (priority 10)",
             "allow ingress icmpv6 from 2001:db8::/32 (priority 3)",
             "allow egress gre to sg-web01 from 10.0.0.0/24 (priority 4)",
         ]
@@ -194,11 +194,11 @@ fn ports() {
     let cases = [
         (r#""IpProtocol": "TCP", "PortRange": "1/65535""#, "tcp/1-65535", None),
         (r#""IpProtocol": "TCP", "PortRange": "0/65535""#, "tcp/0-65535", None),
-        (r#""IpProtocol": "TCP", "PortRange": "", "PortRangeListId": "prl-1""#, "tcp/prl-1", None),
+        (r#""IpProtocol": "TCP", "PortRange": "", "PortRangeListId": "prl-1""#, "tcp/list:prl-1", None),
         (
             r#""IpProtocol": "TCP", "PortRange": "80/80", "PortRangeListId": "prl-1""#,
             "tcp/80",
-            Some(": `PortRange` counts, not `PortRangeListId`"),
+            Some(": `PortRange` counts, not the port list `prl-1`"),
         ),
         (r#""IpProtocol": "17", "PortRange": "-1/-1""#, "udp", Some(": the UDP rule has no ports; read as all ports")),
         (r#""IpProtocol": "TCP""#, "tcp", Some(": the TCP rule has no ports; read as all ports")),

@@ -289,6 +289,6 @@ fn the_changes_are_what_they_say() {
     assert_eq!(ports("udp"), ["udp/0", "udp/1-65535"]);
     assert_eq!(ports("tcp/22"), ["tcp/22"]);
     assert_eq!(ports("icmp/8/0"), ["icmp/8/0"]);
-    assert_eq!(ports("tcp/prl-1"), ["tcp/prl-1"]);
+    assert_eq!(ports("tcp/list:prl-1"), ["tcp/list:prl-1"]);
     assert_eq!(renamed("sg-a"), "new-ht-z");
 }

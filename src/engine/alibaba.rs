@@ -6,7 +6,9 @@
 use super::exempt::{self, ExemptRemote, Exemption};
 use super::scope::{Attachment, RuleSite, Scope};
 use super::{PolicyEngine, Unsupported};
-use crate::model::{Action, GroupId, GroupKind, IntraGroupPolicy, NicType, Peer, Priority, SecurityGroup, Traffic};
+use crate::model::{
+    Action, GroupId, GroupKind, IntraGroupPolicy, Network, NicType, Peer, Priority, SecurityGroup, Traffic,
+};
 use crate::net::{AddressSet, Cidr, Direction, IcmpSelector};
 use crate::policy::{Clause, Dispute, Extent, Fallback, Missing, Provenance, Rank, Remark, Selector, Space};
 
@@ -209,21 +211,23 @@ impl PolicyEngine for AlibabaEngine {
     }
 
     /// By priority, drop first at one priority; nothing else matters (ALI-1, ALI-2). Rules at 110
-    /// are rules like any other (ALI-13, ALI-24).
+    /// are rules like any other (ALI-13, ALI-24). A priority of 0, which the cloud does not have
+    /// (ALI-52), is taken for the best one.
     fn rank(&self, site: &RuleSite<'_>) -> Rank {
         let Priority(priority) = site.rule.priority.unwrap_or(DEFAULT_PRIORITY);
-        Rank::new(RULES, priority.into()).deny_first(site.rule.action)
+        Rank::new(RULES, priority.max(DEFAULT_PRIORITY.0).into()).deny_first(site.rule.action)
+    }
+
+    fn admit_group(&self, group: &SecurityGroup) -> Result<(), Unsupported> {
+        match group.kind {
+            Some(GroupKind::Basic | GroupKind::Enterprise) | None => Ok(()),
+            Some(kind) => Err(Unsupported::new(format!("it is a group of the kind `{kind}`, not basic or enterprise"))),
+        }
     }
 
     fn admit(&self, site: &RuleSite<'_>) -> Result<(), Unsupported> {
         let rule = site.rule;
         let refuse = |reason| Err(Unsupported::new(reason));
-        match site.group.kind {
-            Some(GroupKind::Basic | GroupKind::Enterprise) | None => {}
-            Some(kind) => {
-                return Err(Unsupported::new(format!("the group is of the kind `{kind}`, not basic or enterprise")));
-            }
-        }
         if rule.action == Action::Pass {
             return refuse("rules accept or drop (ALI-31)");
         }
@@ -302,10 +306,11 @@ fn kinds(scope: &Scope<'_>) -> (bool, bool) {
 }
 
 /// The kind of a group: as documented, or proved basic by what only basic groups have, an
-/// interconnecting policy (ALI-16) or a rule about a group (ALI-47).
+/// interconnecting policy, the classic network (ALI-16) or a rule about a group (ALI-47).
 fn kind(group: &SecurityGroup) -> Option<GroupKind> {
     let only_basic = || {
         group.intra_group == Some(IntraGroupPolicy::Accept)
+            || group.network == Some(Network::Classic)
             || group.rules.iter().any(|rule| matches!(rule.peer, Peer::Group(_)))
     };
     group.kind.or_else(|| only_basic().then_some(GroupKind::Basic))

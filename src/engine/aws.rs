@@ -4,7 +4,7 @@
 use super::exempt::{self, ExemptRemote, Exemption};
 use super::scope::{RuleSite, Scope};
 use super::{PolicyEngine, Unsupported};
-use crate::model::{Action, GroupKind, Ports, RuleId, Traffic};
+use crate::model::{Action, GroupKind, Ports, RuleId, SecurityGroup, Traffic};
 use crate::net::{Cidr, Direction, IcmpSelector};
 use crate::policy::{Clause, Fallback, Missing, Rank, Remark};
 
@@ -105,13 +105,16 @@ impl PolicyEngine for AwsEngine {
         RULES
     }
 
+    fn admit_group(&self, group: &SecurityGroup) -> Result<(), Unsupported> {
+        match group.kind {
+            Some(GroupKind::Aws) | None => Ok(()),
+            Some(kind) => Err(Unsupported::new(format!("it is a group of the kind `{kind}`, not of AWS"))),
+        }
+    }
+
     fn admit(&self, site: &RuleSite<'_>) -> Result<(), Unsupported> {
         let rule = site.rule;
         let refuse = |reason| Err(Unsupported::new(reason));
-        match site.group.kind {
-            Some(GroupKind::Aws) | None => {}
-            Some(kind) => return Err(Unsupported::new(format!("the group is of the kind `{kind}`, not an AWS group"))),
-        }
         if rule.action != Action::Allow {
             return refuse("AWS security groups only have rules that allow (AWS-28)");
         }

@@ -53,6 +53,25 @@ impl Exemption {
         Self { direction, traffic, remote, name: name.into(), fact: fact.into() }
     }
 
+    /// The row as a clause of the first rank; `None` if it is about the other direction, or about an
+    /// address that depends on a range of VPC or subnet that is not known.
+    pub fn clause(&self, scope: &Scope<'_>) -> Option<Clause> {
+        if self.direction != scope.direction {
+            return None;
+        }
+        let remote = self.remote_addresses(scope)?;
+        let provenance = Provenance::NeverFiltered {
+            fact: self.fact.clone(),
+            text: format!("{} ({} with {remote}), which is never filtered", self.name, self.traffic),
+        };
+        let ports = match self.traffic.ports() {
+            Some(ports) => resolve_ports(scope.inventory, ports).0.certainly(),
+            None => PortSet::all(),
+        };
+        let space = Space::new(selector(&self.traffic, &ports), remote);
+        Some(Clause::new(Rank::FIRST, Action::Allow, space, provenance))
+    }
+
     /// The addresses of the far end; `None` if the ranges of VPC or subnet are not known.
     fn remote_addresses(&self, scope: &Scope<'_>) -> Option<AddressSet> {
         let address_of = |blocks: &[Cidr], offset| {
@@ -90,23 +109,7 @@ pub(super) fn outbound_mail(scope: &Scope<'_>, fact: &str) -> Vec<Remark> {
     vec![Remark::new(mail, fact, text)]
 }
 
-/// The rows of a table that concern a scope, as clauses of the first rank.
+/// The rows of a table that concern a scope, as clauses.
 pub(super) fn clauses(table: &[Exemption], scope: &Scope<'_>) -> Vec<Clause> {
-    table
-        .iter()
-        .filter(|row| row.direction == scope.direction)
-        .filter_map(|row| {
-            let remote = row.remote_addresses(scope)?;
-            let provenance = Provenance::NeverFiltered {
-                fact: row.fact.clone(),
-                text: format!("{} ({} with {remote}), which is never filtered", row.name, row.traffic),
-            };
-            let ports = match row.traffic.ports() {
-                Some(ports) => resolve_ports(scope.inventory, ports).0.certainly(),
-                None => PortSet::all(),
-            };
-            let space = Space::new(selector(&row.traffic, &ports), remote);
-            Some(Clause::new(Rank::FIRST, Action::Allow, space, provenance))
-        })
-        .collect()
+    table.iter().filter_map(|row| row.clause(scope)).collect()
 }

@@ -38,6 +38,11 @@ fn group_clauses<E: PolicyEngine + ?Sized>(
     ordinal: u32,
     clauses: &mut Vec<Clause>,
 ) -> Result<(), LowerError> {
+    engine.admit_group(group).map_err(|reason| LowerError::Group {
+        engine: engine.name(),
+        group: group.id.clone(),
+        reason,
+    })?;
     let rules = group.rules.iter().filter(|rule| rule.direction == scope.direction);
     for (index, rule) in rules.enumerate() {
         let site = RuleSite { group, ordinal, index: number(index), rule };
@@ -60,6 +65,7 @@ fn group_clauses<E: PolicyEngine + ?Sized>(
         RuleCoverage::Complete => true,
         RuleCoverage::Partial => false,
         RuleCoverage::OnlyNic(nic) => scope.nic() == Some(nic),
+        RuleCoverage::OnlyDirection(direction) => scope.direction == direction,
     };
     if !all_known {
         rules_of_group_not_loaded(engine, &group.id, clauses);

@@ -24,7 +24,7 @@ pub use exempt::{ExemptRemote, Exemption};
 pub use path::{PathEnd, PathError, PathReport, Probe, path};
 pub use scope::{Attachment, RuleSite, Scope};
 
-use crate::model::{Action, GroupId, InterfaceId, RuleId};
+use crate::model::{Action, GroupId, InterfaceId, RuleId, SecurityGroup};
 use crate::policy::{Clause, Fallback, Policy, PolicyError, Rank, Remark, RuleList};
 
 /// Turns what a provider's rules say into clauses that everyone downstream can read.
@@ -37,6 +37,14 @@ pub trait PolicyEngine: fmt::Debug + Send + Sync {
 
     /// Where this rule stands; the smallest rank that matches a flow decides it.
     fn rank(&self, site: &RuleSite<'_>) -> Rank;
+
+    /// Refuses groups that are not the provider's.
+    ///
+    /// # Errors
+    /// [`Unsupported`] with the reason in words.
+    fn admit_group(&self, _group: &SecurityGroup) -> Result<(), Unsupported> {
+        Ok(())
+    }
 
     /// Refuses rules that the provider cannot hold, such as a deny in an AWS group.
     ///
@@ -65,7 +73,7 @@ pub trait PolicyEngine: fmt::Debug + Send + Sync {
     }
 
     /// The actions and best ranks that rules can have which exist but were not loaded. By default
-    /// both, ahead of everything.
+    /// both, ahead of everything but clauses at [`Rank::FIRST`].
     fn unknown_ranks(&self) -> Vec<(Action, Rank)> {
         [Action::Deny, Action::Allow].map(|action| (action, Rank::FIRST.deny_first(action))).to_vec()
     }
@@ -128,6 +136,16 @@ pub enum LowerError {
         group: GroupId,
         /// The rule's id or name.
         rule: RuleId,
+        /// The reason.
+        reason: Unsupported,
+    },
+    /// A group is not the provider's.
+    #[error("the {engine} engine cannot hold the group `{group}`: {reason}")]
+    Group {
+        /// The engine.
+        engine: &'static str,
+        /// The group.
+        group: GroupId,
         /// The reason.
         reason: Unsupported,
     },

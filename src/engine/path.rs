@@ -9,58 +9,63 @@ use thiserror::Error;
 use super::scope::Scope;
 use super::{LowerError, PolicyEngine};
 use crate::model::{Interface, InterfaceId, Inventory};
-use crate::net::{Direction, Family, Flow, IcmpMessage, Payload, Protocol};
+use crate::net::{Direction, Family, Flow, FlowError, IcmpMessage, Payload, Protocol};
 use crate::policy::{Basis, Explanation, Verdict};
 
 /// The traffic that is sent along a path: what lies above IP, and the addresses if they matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Probe {
-    /// What lies above IP.
-    pub payload: Payload,
-    /// The only family it can use; `None` is either.
-    pub family: Option<Family>,
-    /// The sender's address; `None` chooses its primary address.
-    pub from_address: Option<IpAddr>,
-    /// The receiver's address; `None` chooses its primary address.
-    pub to_address: Option<IpAddr>,
+    payload: Payload,
+    /// The family that the protocol is bound to, for ICMP and ICMPv6.
+    protocol_family: Option<Family>,
+    family: Option<Family>,
+    from_address: Option<IpAddr>,
+    to_address: Option<IpAddr>,
+    identity_preserved: bool,
 }
 
 impl Probe {
-    fn new(payload: Payload) -> Self {
-        Self { payload, family: None, from_address: None, to_address: None }
+    fn new(payload: Payload, protocol_family: Option<Family>) -> Self {
+        Self {
+            payload,
+            protocol_family,
+            family: protocol_family,
+            from_address: None,
+            to_address: None,
+            identity_preserved: true,
+        }
     }
 
     /// A TCP connection to this port.
     pub fn tcp(destination_port: u16) -> Self {
-        Self::new(Payload::Tcp { source: None, destination: destination_port })
+        Self::new(Payload::Tcp { source: None, destination: destination_port }, None)
     }
 
     /// A UDP conversation to this port.
     pub fn udp(destination_port: u16) -> Self {
-        Self::new(Payload::Udp { source: None, destination: destination_port })
+        Self::new(Payload::Udp { source: None, destination: destination_port }, None)
     }
 
     /// An ICMP message over IPv4.
     pub fn icmp(message: IcmpMessage) -> Self {
-        Self { family: Some(Family::V4), ..Self::new(Payload::Icmp(message)) }
+        Self::new(Payload::Icmp(message), Some(Family::V4))
     }
 
     /// An ICMPv6 message over IPv6.
     pub fn icmpv6(message: IcmpMessage) -> Self {
-        Self { family: Some(Family::V6), ..Self::new(Payload::Icmp(message)) }
+        Self::new(Payload::Icmp(message), Some(Family::V6))
     }
 
     /// A packet of another protocol.
     ///
     /// # Errors
-    /// As [`Flow::other`].
-    pub fn other(protocol: Protocol) -> Result<Self, crate::net::FlowError> {
+    /// [`FlowError::NeedsPayload`] for TCP, UDP, ICMP and ICMPv6.
+    pub fn other(protocol: Protocol) -> Result<Self, FlowError> {
         // ICMP over IPv6 and ICMPv6 over IPv4 are bare numbers, but nobody means them by a name.
         if [Protocol::TCP, Protocol::UDP, Protocol::ICMP, Protocol::ICMPV6].contains(&protocol) {
-            return Err(crate::net::FlowError::NeedsPayload(protocol));
+            return Err(FlowError::NeedsPayload(protocol));
         }
-        Ok(Self::new(Payload::Other(protocol)))
+        Ok(Self::new(Payload::Other(protocol), None))
     }
 
     /// The same probe over this family only.
@@ -77,11 +82,63 @@ impl Probe {
         self
     }
 
-    /// The same probe between these addresses.
-    pub fn between(mut self, from: IpAddr, to: IpAddr) -> Self {
-        self.from_address = Some(from);
-        self.to_address = Some(to);
+    /// The same probe from this address of the sender, in place of its primary one.
+    pub fn from_address(mut self, address: IpAddr) -> Self {
+        self.from_address = Some(address);
         self
+    }
+
+    /// The same probe to this address of the receiver, in place of its primary one.
+    pub fn to_address(mut self, address: IpAddr) -> Self {
+        self.to_address = Some(address);
+        self
+    }
+
+    /// The same probe between these addresses of sender and receiver.
+    pub fn between(self, from: IpAddr, to: IpAddr) -> Self {
+        self.from_address(from).to_address(to)
+    }
+
+    /// The same probe through something that hides who the sender is, so that references to groups
+    /// match nothing (AWS-43).
+    pub fn behind_middlebox(mut self) -> Self {
+        self.identity_preserved = false;
+        self
+    }
+
+    /// The addresses of both ends, of one family that the protocol can use.
+    fn addresses(&self, from: &Interface, to: &Interface) -> Result<(IpAddr, IpAddr), PathError> {
+        if let (Some(wanted), Some(bound)) = (self.family, self.protocol_family)
+            && wanted != bound
+        {
+            return Err(self.wrong_family(wanted));
+        }
+        let wanted = self.family.or(self.from_address.or(self.to_address).map(Family::of));
+        let pair =
+            Family::ALL.into_iter().filter(|family| wanted.is_none_or(|wanted| wanted == *family)).find_map(|family| {
+                let sender = self.from_address.or_else(|| from.local_address(family))?;
+                let receiver = self.to_address.or_else(|| to.local_address(family))?;
+                Some((sender, receiver))
+            });
+        let no_family = || PathError::NoCommonFamily { from: from.id.clone(), to: to.id.clone(), family: self.family };
+        let (sender, receiver) = pair.ok_or_else(no_family)?;
+        match (self.protocol_family, self.family) {
+            (Some(bound), _) if bound != Family::of(sender) => Err(self.wrong_family(Family::of(sender))),
+            (None, Some(wanted)) if wanted != Family::of(sender) => Err(no_family()),
+            _ => Ok((sender, receiver)),
+        }
+    }
+
+    fn wrong_family(&self, family: Family) -> PathError {
+        let protocol = if self.protocol_family == Some(Family::V6) { Protocol::ICMPV6 } else { Protocol::ICMP };
+        FlowError::IcmpFamily { protocol, family }.into()
+    }
+}
+
+/// The traffic of a flow, over its family, between whatever addresses.
+impl From<&Flow> for Probe {
+    fn from(flow: &Flow) -> Self {
+        Self::new(flow.payload(), matches!(flow.payload(), Payload::Icmp(_)).then(|| flow.family())).over(flow.family())
     }
 }
 
@@ -126,7 +183,7 @@ pub enum PathError {
     },
     /// The addresses asked for do not go together.
     #[error(transparent)]
-    Flow(#[from] crate::net::FlowError),
+    Flow(#[from] FlowError),
     /// The configuration cannot be lowered.
     #[error(transparent)]
     Lower(#[from] LowerError),
@@ -153,14 +210,16 @@ pub fn path(
     if from.id == to.id {
         return Ok(PathReport { verdict: Verdict::Allow, ends: Vec::new() });
     }
-    let (from_address, to_address) = addresses(from, to, probe)?;
+    let (from_address, to_address) = probe.addresses(from, to)?;
     let out = Flow::new(to_address, probe.payload).at(from_address)?;
     let into = Flow::new(from_address, probe.payload).at(to_address)?;
-    let end = |interface: &Interface, direction, flow: &Flow| -> Result<PathEnd, LowerError> {
-        let policy = engine.lower(&Scope::new(inventory, interface, direction))?;
+    let end = |interface: &Interface, far, direction, flow: &Flow| -> Result<PathEnd, LowerError> {
+        let scope =
+            Scope { identity_preserved: probe.identity_preserved, ..Scope::new(inventory, interface, direction) };
+        let policy = engine.lower(&scope.towards(far))?;
         Ok(PathEnd { interface: interface.id.clone(), explanation: policy.explain(flow) })
     };
-    let ends = vec![end(from, Direction::Egress, &out)?, end(to, Direction::Ingress, &into)?];
+    let ends = vec![end(from, to, Direction::Egress, &out)?, end(to, from, Direction::Ingress, &into)?];
     let verdicts = || ends.iter().map(|end| end.explanation.verdict);
     let verdict = if verdicts().any(|verdict| verdict == Verdict::Deny) {
         Verdict::Deny
@@ -170,19 +229,6 @@ pub fn path(
         Verdict::Indeterminate
     };
     Ok(PathReport { verdict, ends })
-}
-
-fn addresses(from: &Interface, to: &Interface, probe: &Probe) -> Result<(IpAddr, IpAddr), PathError> {
-    let bound = probe.family.or(probe.from_address.or(probe.to_address).map(Family::of));
-    Family::ALL
-        .into_iter()
-        .filter(|family| bound.is_none_or(|bound| bound == *family))
-        .find_map(|family| {
-            let sender = probe.from_address.or_else(|| from.local_address(family))?;
-            let receiver = probe.to_address.or_else(|| to.local_address(family))?;
-            Some((sender, receiver))
-        })
-        .ok_or_else(|| PathError::NoCommonFamily { from: from.id.clone(), to: to.id.clone(), family: bound })
 }
 
 impl PathReport {

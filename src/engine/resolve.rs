@@ -103,6 +103,24 @@ fn resolve_group(scope: &Scope<'_>, group: &SecurityGroup, reference: &GroupRefe
         }
         _ => Some(true),
     };
+    // Who the far end is beats what its address suggests: in another VPC the same address may be a
+    // member of the group here.
+    if let Some(far) = scope.far
+        && far.vpc.as_ref().zip(own).is_some_and(|(theirs, own)| theirs != own)
+    {
+        let addresses: Arc<AddressSet> = Arc::new(far.member_blocks().collect());
+        let member = far.groups.as_ref().map(|groups| groups.contains(&reference.id));
+        return match (member, works(far.vpc.as_ref())) {
+            (Some(false), _) | (_, Some(false)) => ResolvedPeer::exact(AddressSet::empty()),
+            (Some(true), Some(true)) => ResolvedPeer::exact(addresses),
+            (_, _) => {
+                if member.is_none() {
+                    missing.push(Missing::InterfaceGroups { interface: far.id.clone() });
+                }
+                ResolvedPeer { possible: addresses, certain: Some(Arc::default()), missing }
+            }
+        };
+    }
     let mut certain: Vec<&Arc<AddressSet>> = Vec::new();
     let mut possible: Vec<&Arc<AddressSet>> = Vec::new();
     for (vpc, members) in scope.inventory.members_by_vpc(id) {

@@ -22,6 +22,9 @@ pub struct Scope<'a> {
     /// Whether the path keeps the identity of the sender, so that references to groups work
     /// (AWS-43): true within a VPC and over a direct peering, false behind a middlebox.
     pub identity_preserved: bool,
+    /// The interface at the far end, where it is known. Addresses alone do not tell who it is if it
+    /// lies in another VPC, for ranges of VPCs may overlap.
+    pub far: Option<&'a Interface>,
 }
 
 /// A group attached to an interface.
@@ -54,7 +57,7 @@ impl<'a> Attachment<'a> {
 impl<'a> Scope<'a> {
     /// The policy of an interface in one direction, with the groups that the inventory gives it.
     pub fn new(inventory: &'a Inventory, interface: &'a Interface, direction: Direction) -> Self {
-        let scope = Self { inventory, interface, groups: None, direction, identity_preserved: true };
+        let scope = Self { inventory, interface, groups: None, direction, identity_preserved: true, far: None };
         match &interface.groups {
             Some(ids) => scope.with_groups(ids),
             None => scope,
@@ -87,6 +90,12 @@ impl<'a> Scope<'a> {
     /// groups match nothing.
     pub fn behind_middlebox(mut self) -> Self {
         self.identity_preserved = false;
+        self
+    }
+
+    /// The same scope for traffic with this interface only.
+    pub fn towards(mut self, far: &'a Interface) -> Self {
+        self.far = Some(far);
         self
     }
 

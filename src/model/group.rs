@@ -9,6 +9,7 @@ use super::id::{AccountId, GroupId, VpcId};
 use super::interface::NicType;
 use super::place::Place;
 use super::rule::Rule;
+use crate::net::Direction;
 
 /// Whose and what kind of group it is, which decides its defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -49,6 +50,7 @@ pub enum IntraGroupPolicy {
 /// The network that a group belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Network {
     /// A virtual private cloud.
     Vpc(VpcId),
@@ -69,6 +71,8 @@ pub enum RuleCoverage {
     /// All rules of one network card of a classic group, none of the other: the cloud answers one
     /// card a call (ALI-28 and the paging notes behind it).
     OnlyNic(NicType),
+    /// All rules of one direction, none of the other: the document holds only one of the two lists.
+    OnlyDirection(Direction),
 }
 
 /// A security group with its rules.

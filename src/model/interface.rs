@@ -57,6 +57,10 @@ pub struct Interface {
     /// card of a classic instance has none.
     #[serde(default)]
     pub addresses: Vec<IpAddr>,
+    /// Whether there may be private addresses beside these, so that members of its groups may have
+    /// any address.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub addresses_unknown: bool,
     /// Delegated prefixes (AWS-22).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prefixes: Vec<Cidr>,
@@ -81,6 +85,7 @@ impl Interface {
             nic: None,
             groups: None,
             addresses: Vec::new(),
+            addresses_unknown: false,
             prefixes: Vec::new(),
             public: Vec::new(),
             place: None,

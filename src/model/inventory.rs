@@ -1,6 +1,6 @@
 //! Everything that was loaded or built, and the resolution of references within it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ use crate::net::{AddressSet, Cidr};
 /// assert!(members.complete && members.addresses.contains("10.0.0.5".parse()?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "InventoryBuilder", into = "InventoryBuilder")]
 pub struct Inventory {
     groups: BTreeMap<GroupId, SecurityGroup>,
@@ -43,6 +43,8 @@ pub struct Inventory {
     members: BTreeMap<GroupId, ByVpc>,
     /// Addresses of interfaces whose groups are not known: they may be members of any group.
     undecided: ByVpc,
+    /// Groups with a member whose addresses are not known; `None` if that may be every group.
+    open_groups: Option<BTreeSet<GroupId>>,
     /// Entries of each prefix list, as a set.
     entries: BTreeMap<PrefixListId, Arc<AddressSet>>,
 }
@@ -97,6 +99,28 @@ pub enum InventoryError {
     },
 }
 
+/// An inventory of nothing, which is complete.
+impl Default for Inventory {
+    fn default() -> Self {
+        Self {
+            groups: BTreeMap::new(),
+            prefix_lists: BTreeMap::new(),
+            port_lists: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            instance_records: BTreeMap::new(),
+            interfaces: BTreeMap::new(),
+            vpcs: BTreeMap::new(),
+            subnets: BTreeMap::new(),
+            relations: BTreeMap::new(),
+            members_complete: true,
+            members: BTreeMap::new(),
+            undecided: ByVpc::new(),
+            open_groups: Some(BTreeSet::new()),
+            entries: BTreeMap::new(),
+        }
+    }
+}
+
 impl Inventory {
     /// Starts an inventory.
     pub fn builder() -> InventoryBuilder {
@@ -149,7 +173,7 @@ impl Inventory {
     }
 
     /// The ids of all instances, whether they were described or an interface named them.
-    pub fn instances(&self) -> impl ExactSizeIterator<Item = &InstanceId> {
+    pub fn instance_ids(&self) -> impl ExactSizeIterator<Item = &InstanceId> {
         self.instances.keys()
     }
 
@@ -204,7 +228,7 @@ impl Inventory {
     /// The private addresses of the interfaces that carry this group (AWS-38, AWS-39, ALI-46), the
     /// asking interface included.
     ///
-    /// They are complete if all interfaces were described with their groups, and the group is one of
+    /// They are complete if all interfaces were described with their groups and addresses, and the group is one of
     /// those described or carried; of any other group nothing is known, for it may live in another
     /// account.
     pub fn members(&self, group: &str) -> Members {
@@ -233,7 +257,9 @@ impl Inventory {
 
     /// Whether the group may have members that no interface of the inventory is.
     pub(crate) fn may_have_others(&self, group: &str) -> bool {
-        !self.members_complete || (!self.members.contains_key(group) && !self.groups.contains_key(group))
+        !self.members_complete
+            || self.open_groups.as_ref().is_none_or(|open| open.contains(group))
+            || (!self.members.contains_key(group) && !self.groups.contains_key(group))
     }
 }
 
@@ -353,7 +379,14 @@ impl InventoryBuilder {
         let mut instances: BTreeMap<InstanceId, Vec<InterfaceId>> =
             self.instances.iter().map(|instance| (instance.id.clone(), Vec::new())).collect();
         let mut undecided: BTreeMap<Option<VpcId>, Vec<Cidr>> = BTreeMap::new();
+        let mut open_groups = Some(BTreeSet::new());
         for interface in &self.interfaces {
+            if interface.addresses_unknown {
+                match (&interface.groups, &mut open_groups) {
+                    (Some(groups), Some(open)) => open.extend(groups.iter().cloned()),
+                    _ => open_groups = None,
+                }
+            }
             if interface.groups.is_none() {
                 undecided.entry(interface.vpc.clone()).or_default().extend(interface.member_blocks());
             }
@@ -397,6 +430,7 @@ impl InventoryBuilder {
             members_complete: self.members_complete,
             members: carried.into_iter().map(|(group, blocks)| (group, sets(blocks))).collect(),
             undecided: sets(undecided),
+            open_groups,
             entries: prefix_lists
                 .values()
                 .map(|list| (list.id.clone(), Arc::new(list.entries.iter().copied().collect())))

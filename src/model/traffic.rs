@@ -12,7 +12,7 @@ use crate::net::{IcmpMessage, IcmpSelector, PortRange, Protocol};
 /// The protocol of a rule, with what belongs to it: destination ports for TCP and UDP (AWS-5,
 /// ALI-35), type and code for ICMP (AWS-6), nothing for the others (AWS-8).
 ///
-/// Written as text: `all`, `tcp`, `tcp/443`, `udp/53-54`, `tcp/prl-1` (a port list), `icmp`,
+/// Written as text: `all`, `tcp`, `tcp/443`, `udp/53-54`, `tcp/list:prl-1` (a port list), `icmp`,
 /// `icmp/8` (type 8, any code), `icmp/8/0`, `icmpv6`, `gre`, `50`.
 ///
 /// ```
@@ -35,8 +35,8 @@ pub enum Traffic {
     Icmp(IcmpSelector),
     /// These ICMPv6 messages, over IPv6 only (AWS-34, ALI-37).
     Icmpv6(IcmpSelector),
-    /// Another protocol by its number; make it with [`Traffic::protocol`], which gives the four
-    /// protocols above their own form.
+    /// Another protocol by its number. Make it with [`Traffic::protocol`], which gives the four
+    /// protocols above their own form; here their numbers mean the same, all of the protocol.
     Other(Protocol),
 }
 
@@ -107,7 +107,7 @@ impl fmt::Display for Traffic {
         write!(f, "{protocol}")?;
         match self {
             Self::Tcp(Ports::Range(range)) | Self::Udp(Ports::Range(range)) => write!(f, "/{range}"),
-            Self::Tcp(Ports::List(list)) | Self::Udp(Ports::List(list)) => write!(f, "/{list}"),
+            Self::Tcp(Ports::List(list)) | Self::Udp(Ports::List(list)) => write!(f, "/list:{list}"),
             Self::Icmp(IcmpSelector::Type(kind)) | Self::Icmpv6(IcmpSelector::Type(kind)) => write!(f, "/{kind}"),
             Self::Icmp(IcmpSelector::Message(message)) | Self::Icmpv6(IcmpSelector::Message(message)) => {
                 write!(f, "/{message}")
@@ -131,10 +131,9 @@ impl FromStr for Traffic {
         }
         let (protocol, rest) = text.split_once('/').ok_or_else(wrong)?;
         let whole = Self::protocol(protocol.parse().map_err(|_| wrong())?);
-        let ports = || match rest.parse::<PortRange>() {
-            Ok(range) => Ok(Ports::Range(range)),
-            Err(_) if rest.starts_with("prl-") => Ok(Ports::List(rest.into())),
-            Err(_) => Err(wrong()),
+        let ports = || match rest.strip_prefix("list:") {
+            Some(id) => Ok(Ports::List(id.into())),
+            None => rest.parse().map(Ports::Range).map_err(|_| wrong()),
         };
         let byte = |part: &str| part.parse::<u8>().map_err(|_| wrong());
         let icmp = || match rest.split_once('/') {
@@ -176,7 +175,9 @@ mod tests {
             "tcp/443",
             "udp/53-54",
             "tcp/0-65535",
-            "tcp/prl-1",
+            "tcp/list:80",
+            "udp/list:PRL/x",
+            "tcp/list:prl-1",
             "icmp",
             "icmp/8",
             "icmp/8/0",

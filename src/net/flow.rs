@@ -279,7 +279,9 @@ impl<'de> Deserialize<'de> for Flow {
         let payload = match (destination_port, icmp) {
             (Some(destination), None) if protocol == Protocol::TCP => Payload::Tcp { source: source_port, destination },
             (Some(destination), None) if protocol == Protocol::UDP => Payload::Udp { source: source_port, destination },
-            (None, Some(message)) if protocol == Protocol::ICMP || protocol == Protocol::ICMPV6 => {
+            (None, Some(message))
+                if source_port.is_none() && (protocol == Protocol::ICMP || protocol == Protocol::ICMPV6) =>
+            {
                 let family = Family::of(remote);
                 if protocol != icmp_of(family) {
                     return Err(de::Error::custom(FlowError::IcmpFamily { protocol, family }));
@@ -337,6 +339,7 @@ mod tests {
             r#"{"protocol":"gre","remote":"10.0.0.1","destination_port":1}"#,
             r#"{"protocol":"tcp","remote":"10.0.0.1","destination_port":1,"local":"::1"}"#,
             r#"{"protocol":"tcp","remote":"10.0.0.1","destination_port":1,"port":2}"#,
+            r#"{"protocol":"icmp","remote":"10.0.0.1","icmp":{"type":8,"code":0},"source_port":5}"#,
         ] {
             assert!(serde_json::from_str::<Flow>(text).is_err(), "{text} was accepted");
         }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::clause::{Clause, ClauseId, Touch};
+use super::clause::{Clause, ClauseId, Dispute, Touch};
 use super::decide::{Decision, Passes, Verdict, Walk};
 use super::list::{Policy, Remark, RuleList, Stage};
 use super::provenance::{Basis, Missing, Provenance};
@@ -89,6 +89,8 @@ pub enum WhyNot {
     LosesTie,
     /// It may match, but the verdict is the same whether it does or not.
     SameVerdict,
+    /// It matches and leaves the decision to the next stage.
+    PassesOn,
 }
 
 /// A clause that nearly matched.
@@ -252,7 +254,9 @@ fn explain_list(list: &RuleList, direction: Direction, flow: &Flow, explanation:
                     explanation.missing.extend(clause.missing_for(flow));
                 }
             }
-            Touch::Certain if closing == Some(clause.rank) => explanation.deciding.push(report()),
+            Touch::Certain if closing == Some(clause.rank) && clause.action != Action::Pass => {
+                explanation.deciding.push(report());
+            }
             Touch::May | Touch::Certain => {
                 let reason = why_not(clause, reached, closing);
                 explanation.others.push(OtherMatch { clause: report(), reason });
@@ -296,40 +300,32 @@ fn opposes(clause: &Clause, explanation: &Explanation) -> bool {
 
 fn why_not(clause: &Clause, reached: bool, closing: Option<Rank>) -> WhyNot {
     match closing {
+        Some(rank) if rank == clause.rank && clause.action == Action::Pass => WhyNot::PassesOn,
         _ if reached => WhyNot::SameVerdict,
         Some(rank) if rank.ties_with(clause.rank) => WhyNot::LosesTie,
         _ => WhyNot::Outranked,
     }
 }
 
-/// Where another reading of the documents would give another verdict.
+/// Where another reading of the documents would give another verdict: without the disputed clauses
+/// that are there, or with those that are not, all of one fact together.
 fn disputes(list: &RuleList, flow: &Flow, walk: Walk) -> Vec<Note> {
+    let touched = |clause: &&Clause| clause.dispute.is_some() && clause.touch(flow) != Touch::No;
+    let of_fact = |clause: &Clause, dispute: &Dispute| clause.dispute.as_ref().is_some_and(|d| d.fact == dispute.fact);
     let verdict = walk.outcomes.verdict();
     let mut notes: Vec<Note> = Vec::new();
-    let mut compare = |clause: &Clause, other: Walk| {
-        let other = other.outcomes.verdict();
-        if let Some(dispute) = &clause.dispute
-            && other != verdict
-        {
+    for dispute in list.clauses.iter().chain(&list.unapplied).filter(touched).filter_map(|c| c.dispute.as_ref()) {
+        if notes.iter().any(|note| note.fact == dispute.fact) {
+            continue;
+        }
+        let mut other: Vec<&Clause> = list.clauses.iter().filter(|clause| !of_fact(clause, dispute)).collect();
+        other.extend(list.unapplied.iter().filter(|clause| of_fact(clause, dispute)));
+        // Stable: clauses of one rank keep their order, which does not matter to the outcome.
+        other.sort_by_key(|clause| clause.rank);
+        let other = list.walk_over(flow, other.into_iter().enumerate()).outcomes.verdict();
+        if other != verdict {
             let text = format!("{}; under the other reading the verdict is {other}", dispute.text);
-            let note = Note { fact: dispute.fact.clone(), text };
-            if !notes.contains(&note) {
-                notes.push(note);
-            }
-        }
-    };
-    for (skipped, clause) in list.clauses.iter().enumerate() {
-        if clause.dispute.is_some() && clause.touch(flow) != Touch::No {
-            let rest = list.clauses.iter().enumerate().filter(|(index, _)| *index != skipped);
-            compare(clause, list.walk_over(flow, rest));
-        }
-    }
-    for clause in &list.unapplied {
-        if clause.touch(flow) != Touch::No {
-            let before = list.clauses.partition_point(|other| other.rank <= clause.rank);
-            let (better, worse) = list.clauses.split_at_checked(before).unwrap_or((&list.clauses, &[]));
-            let all = better.iter().chain([clause]).chain(worse).enumerate();
-            compare(clause, list.walk_over(flow, all));
+            notes.push(Note { fact: dispute.fact.clone(), text });
         }
     }
     notes

@@ -44,6 +44,7 @@ impl Explanation {
                 (WhyNot::LosesTie, Verdict::Allow) => "but loses the tie: at equal standing allow comes before deny",
                 (WhyNot::LosesTie, _) => "but loses the tie: at equal standing deny comes before allow",
                 (WhyNot::SameVerdict, _) => "which would not change the verdict",
+                (WhyNot::PassesOn, _) => "and leaves the decision to the next stage",
             };
             write!(f, "\n{indent}  beaten: {}: {matches}, {why}", other.clause)?;
         }
@@ -126,7 +127,7 @@ impl Explanation {
             }
             parts.extend(stage.notes.iter().map(|note| format!("{} ({})", note.text, note.fact)));
         }
-        parts.join("; ")
+        if parts.is_empty() { self.summary() } else { parts.join("; ") }
     }
 }
 

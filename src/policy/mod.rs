@@ -3,8 +3,8 @@
 //!
 //! Whatever a cloud calls it (priority, rule number, deny wins, most permissive), it is a total
 //! preorder on the rules that match. An engine writes that order into [`Rank`]s, tie-breaks
-//! included, so clauses of one rank always have one action. That is the whole semantics; this module
-//! knows no provider.
+//! included, so clauses of one rank always have one action. That is the whole semantics. No provider's
+//! semantics are here; only [`Missing`] has words for what providers' documents may leave out.
 //!
 //! # Three values
 //!

@@ -27,7 +27,7 @@ pub struct Rank {
 }
 
 impl Rank {
-    /// The best rank of all.
+    /// The best rank of all, ahead of those of the same tier and order that have a tie-break.
     pub const FIRST: Self = Self::new(0, 0);
 
     /// A rank in this tier at this place of the order; smaller is better in both.
@@ -39,9 +39,9 @@ impl Rank {
     /// before pass, pass before allow (deny-overrides).
     pub const fn deny_first(self, action: Action) -> Self {
         let tie = match action {
-            Action::Deny => 0,
-            Action::Pass => 1,
-            Action::Allow => 2,
+            Action::Deny => 1,
+            Action::Pass => 2,
+            Action::Allow => 3,
         };
         Self { tie, ..self }
     }
@@ -49,9 +49,9 @@ impl Rank {
     /// The same rank with ties broken in favour of allowing (permit-overrides).
     pub const fn allow_first(self, action: Action) -> Self {
         let tie = match action {
-            Action::Allow => 0,
-            Action::Pass => 1,
-            Action::Deny => 2,
+            Action::Allow => 1,
+            Action::Pass => 2,
+            Action::Deny => 3,
         };
         Self { tie, ..self }
     }

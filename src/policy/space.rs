@@ -261,7 +261,8 @@ pub enum Extent {
     Exact(Space),
     /// At least some, at most all of `possible`.
     Partial {
-        /// Certainly matched; lies within `possible`. `None` if nothing is certain.
+        /// Certainly matched. `None` if nothing is. What of it lies outside `possible` does not
+        /// count.
         certain: Option<Space>,
         /// Possibly matched.
         possible: Space,

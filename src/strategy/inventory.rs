@@ -15,7 +15,7 @@ use crate::model::{
     GroupId, GroupKind, Instance, Interface, IntraGroupPolicy, Inventory, Network, NicType, Peer, PortList, PrefixList,
     Rule, RuleCoverage, SecurityGroup, Subnet, Vpc, VpcRelation,
 };
-use crate::net::{Cidr, Family};
+use crate::net::{Cidr, Direction, Family};
 
 fn prefix_list(id: &'static str, doubt: bool) -> impl Strategy<Value = Option<PrefixList>> {
     let entries = (select(Family::ALL.to_vec()), vec(cidr(), 0..4)).prop_map(|(family, blocks)| {
@@ -42,11 +42,21 @@ fn port_list(doubt: bool) -> impl Strategy<Value = Option<PortList>> {
 }
 
 fn vpc_of_thing(doubt: bool) -> impl Strategy<Value = Option<&'static str>> {
-    mostly(doubt, Just(Some("vpc-1")), option::of(select(VPCS)))
+    // Not known often enough that an interface and its group both are not.
+    if doubt {
+        prop_oneof![2 => Just(Some("vpc-1")), 1 => option::of(select(VPCS))].boxed()
+    } else {
+        Just(Some("vpc-1")).boxed()
+    }
 }
 
 fn coverage(doubt: bool) -> impl Strategy<Value = RuleCoverage> {
-    mostly(doubt, Just(RuleCoverage::Complete), Just(RuleCoverage::Partial))
+    let part = select(vec![
+        RuleCoverage::Partial,
+        RuleCoverage::OnlyDirection(Direction::Ingress),
+        RuleCoverage::OnlyDirection(Direction::Egress),
+    ]);
+    mostly(doubt, Just(RuleCoverage::Complete), part)
 }
 
 /// Gives every second rule an id of its own.
@@ -86,9 +96,11 @@ fn interface(id: &'static str, doubt: bool) -> impl Strategy<Value = Interface> 
     let prefixes = vec(select(parsed::<Cidr>(DELEGATED)), 0..2);
     let public = vec(select(parsed::<IpAddr>(PUBLIC)), 0..2);
     let subnet = option::of(select(vec!["subnet-1", "subnet-2"]));
-    (attached(doubt), addresses, prefixes, public, vpc_of_thing(doubt), subnet).prop_map(
-        move |(groups, addresses, prefixes, public, vpc, subnet)| {
+    let unknown = mostly(doubt, Just(false), prop::bool::weighted(0.3));
+    (attached(doubt), (addresses, unknown), prefixes, public, vpc_of_thing(doubt), subnet).prop_map(
+        move |(groups, (addresses, unknown), prefixes, public, vpc, subnet)| {
             let mut interface = Interface::new(id);
+            interface.addresses_unknown = unknown;
             interface.groups = groups;
             interface.addresses = addresses;
             interface.prefixes = prefixes;

@@ -128,8 +128,8 @@ pub(crate) struct Refusal {
     pub(crate) facts: Vec<String>,
     pub(crate) interface: String,
     pub(crate) direction: Direction,
-    /// The rule that cannot be held.
-    pub(crate) rule: String,
+    /// The rule that cannot be held; absent if it is a group.
+    pub(crate) rule: Option<String>,
     /// Words that the reason contains: the number of the fact.
     pub(crate) because: String,
 }
@@ -241,8 +241,12 @@ impl ProbeFields {
         if let Some(family) = family {
             probe = probe.over(family);
         }
-        probe.from_address = from_address;
-        probe.to_address = to_address;
+        if let Some(address) = from_address {
+            probe = probe.from_address(address);
+        }
+        if let Some(address) = to_address {
+            probe = probe.to_address(address);
+        }
         Ok(probe)
     }
 }

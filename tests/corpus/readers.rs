@@ -227,8 +227,7 @@ fn along_path(case: &Case<'_>) -> Result<Option<Answer>, String> {
         Direction::Ingress => ((other.id.as_str(), flow.remote()), (own.id.as_str(), local), 1),
         Direction::Egress => ((own.id.as_str(), local), (other.id.as_str(), flow.remote()), 0),
     };
-    let mut probe = Probe::tcp(0).between(from.1, to.1);
-    probe.payload = flow.payload();
+    let probe = Probe::from(&flow).between(from.1, to.1);
     let report = path(case.engine, case.inventory, from.0, to.0, &probe).map_err(|error| error.to_string())?;
     let end = report.ends.get(place).ok_or("the path has no such end")?;
     if end.interface != own.id {

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use secgroup::model::{
-    Action, GroupId, GroupKind, IntraGroupPolicy, Inventory, NicType, Peer, Ports, Priority, Rule, RuleCoverage,
-    SecurityGroup, Traffic,
+    Action, GroupId, GroupKind, IntraGroupPolicy, Inventory, Network, NicType, Peer, Ports, Priority, Rule,
+    RuleCoverage, SecurityGroup, Traffic,
 };
 use secgroup::net::{Direction, Flow, Payload};
 use secgroup::policy::Basis;
@@ -67,6 +67,7 @@ pub fn answer(question: &Question<'_>, readings: Readings, flow: &Flow) -> Answe
         let all_known = match group.map(|group| group.coverage) {
             Some(RuleCoverage::Complete) => true,
             Some(RuleCoverage::OnlyNic(card)) => question.interface.nic == Some(card),
+            Some(RuleCoverage::OnlyDirection(direction)) => question.direction == direction,
             _ => false,
         };
         if !all_known {
@@ -160,15 +161,16 @@ fn has_kind(groups: &[(&GroupId, Option<&SecurityGroup>)], wanted: GroupKind) ->
     groups.iter().any(|(_, group)| group.and_then(kind) == Some(wanted))
 }
 
-/// The type as documented, or basic if the group has what only basic groups have: interconnection
-/// (ALI-16) or a rule about a group (ALI-47).
+/// The type as documented, or basic if the group has what only basic groups have: interconnection, the
+/// classic network (ALI-16) or a rule about a group (ALI-47).
 fn kind(group: &SecurityGroup) -> Option<GroupKind> {
     if group.kind.is_some() {
         return group.kind;
     }
     let about_a_group = group.rules.iter().any(|rule| matches!(rule.peer, Peer::Group(_)));
     let accepts = group.intra_group == Some(IntraGroupPolicy::Accept);
-    (about_a_group || accepts).then_some(GroupKind::Basic)
+    let classic = group.network == Some(Network::Classic);
+    (about_a_group || accepts || classic).then_some(GroupKind::Basic)
 }
 
 /// ALI-92: the match predicate.

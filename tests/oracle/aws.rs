@@ -36,7 +36,8 @@ pub fn answer(question: &Question<'_>, flow: &Flow) -> Answer {
             candidates.push(candidate(1, truth, Basis::Rule, Some(name)));
         }
         // Design 3: rules that were not loaded may allow anything.
-        if group.is_none_or(|group| group.coverage != RuleCoverage::Complete) {
+        let all_known = [RuleCoverage::Complete, RuleCoverage::OnlyDirection(question.direction)];
+        if group.is_none_or(|group| !all_known.contains(&group.coverage)) {
             candidates.push(candidate(1, Truth::Maybe, Basis::Rule, None));
         }
     }

@@ -276,6 +276,7 @@ pub(crate) fn is_member(
 ) -> Truth {
     let inventory = question.inventory;
     let mut carried = false;
+    let mut addresses_unknown = false;
     let mut found = Truth::No;
     for interface in inventory.interfaces() {
         // AWS-39: primary and secondary addresses of both families and delegated prefixes; AWS-38,
@@ -283,6 +284,9 @@ pub(crate) fn is_member(
         let has_it =
             interface.addresses.iter().any(|own| is_v4(*own) == is_v4(address) && value(*own) == value(address))
                 || interface.prefixes.iter().any(|prefix| contains(*prefix, address));
+        // An interface of which not all addresses are known may have any.
+        let may_carry = interface.groups.as_ref().is_none_or(|ids| ids.iter().any(|id| id.as_str() == group));
+        addresses_unknown |= interface.addresses_unknown && may_carry;
         match &interface.groups {
             Some(groups) => {
                 let has_group = groups.iter().any(|id| id.as_str() == group);
@@ -298,7 +302,7 @@ pub(crate) fn is_member(
     }
     // Design 3: members are complete if interfaces were described to the last page; AWS-47, ALI-49:
     // of a group that was neither loaded nor carried by an interface nothing is known.
-    let all_known = inventory.members_complete() && (carried || inventory.group(group).is_some());
+    let all_known = !addresses_unknown && inventory.members_complete() && (carried || inventory.group(group).is_some());
     if all_known {
         return found;
     }
