@@ -20,10 +20,7 @@ fn fixtures(names: &[&str]) -> Loaded {
 
 /// A document with one group `sg-1` in `vpc-1` and these inbound permissions.
 fn group(permissions: &str) -> String {
-    format!(
-        r#"{{"SecurityGroups": [{{"GroupId": "sg-1", "VpcId": "vpc-1", "IpPermissions": [{permissions}],
-            "IpPermissionsEgress": []}}]}}"#
-    )
+    format!(r#"{{"SecurityGroups": [{{"GroupId": "sg-1", "VpcId": "vpc-1", "IpPermissions": [{permissions}]}}]}}"#)
 }
 
 fn warnings(loaded: &Loaded) -> Vec<(WarningKind, String)> {

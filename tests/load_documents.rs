@@ -41,8 +41,7 @@ impl Drop for Folder {
 }
 
 const AWS_GROUP: &str = r#"{"SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1", "IpPermissions": [
-    {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "UserIdGroupPairs": [{"GroupId": "sg-1"}]}],
-    "IpPermissionsEgress": []}]}"#;
+    {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "UserIdGroupPairs": [{"GroupId": "sg-1"}]}]}]}"#;
 const ALIBABA_GROUP: &str =
     r#"{"SecurityGroupId": "sg-1", "VpcId": "vpc-1", "InnerAccessPolicy": "Drop", "Permissions": {"Permission": []}}"#;
 
@@ -248,7 +247,7 @@ fn no_interfaces() {
           described, so members of groups are not known"
         ]
     );
-    let loaded = load(&[("g.json", r#"{"SecurityGroups": [{"GroupId": "sg-1", "IpPermissions": [], "IpPermissionsEgress": []}]}"#)]).unwrap();
+    let loaded = load(&[("g.json", r#"{"SecurityGroups": [{"GroupId": "sg-1"}]}"#)]).unwrap();
     assert!(loaded.warnings.is_empty());
 }
 
