@@ -198,7 +198,7 @@ fn ports() {
         (
             r#""IpProtocol": "TCP", "PortRange": "80/80", "PortRangeListId": "prl-1""#,
             "tcp/80",
-            Some(": `PortRange` counts, not the port list `prl-1`"),
+            Some(": `PortRange` counts, not `PortRangeListId`"),
         ),
         (r#""IpProtocol": "17", "PortRange": "-1/-1""#, "udp", Some(": the UDP rule has no ports; read as all ports")),
         (r#""IpProtocol": "TCP""#, "tcp", Some(": the TCP rule has no ports; read as all ports")),
