@@ -247,6 +247,42 @@ fn batch_bounds_its_lines_and_survives_any_bytes() {
     assert!(answers[2]["error"].as_str().unwrap().contains("not JSON"));
 }
 
+/// More policies than are kept in memory give the same answers as few.
+#[test]
+fn batch_forgets_policies_and_lowers_them_again() {
+    let folder = std::env::temp_dir().join(format!("secgroup-check-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let range = |i: usize| json!({"CidrIp": format!("10.{}.{}.0/24", i / 256, i % 256)});
+    let ranges: Vec<Value> = (0..2_000).map(range).collect();
+    let permissions = json!([{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": ranges}]);
+    let group = json!({"GroupId": "sg-1", "IpPermissions": permissions, "IpPermissionsEgress": []});
+    let interface = |i: usize| json!({"NetworkInterfaceId": format!("eni-{i}"), "Groups": [{"GroupId": "sg-1"}]});
+    let interfaces: Vec<Value> = (0..150).map(interface).collect();
+    std::fs::write(folder.join("groups.json"), json!({"SecurityGroups": [group]}).to_string()).unwrap();
+    std::fs::write(folder.join("enis.json"), json!({"NetworkInterfaces": interfaces}).to_string()).unwrap();
+    let question = |i: usize| {
+        let interface = format!("eni-{}", i % 150);
+        let remote = if i.is_multiple_of(2) { "10.7.207.9" } else { "10.7.208.9" };
+        let line = json!({"id": i, "interface": interface, "direction": "ingress", "protocol": "tcp",
+            "remote_ip": remote, "dst_port": 22});
+        format!("{line}\n")
+    };
+    // A byte order mark is no part of the first line.
+    let input: String = std::iter::once("\u{feff}".to_owned()).chain((0..300).map(question)).collect();
+    std::fs::write(folder.join("questions.jsonl"), input).unwrap();
+    let output =
+        check().arg("--config").arg(&folder).arg("--batch").arg(folder.join("questions.jsonl")).output().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let stdout = text(&output.stdout);
+    let verdicts: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(verdicts.len(), 300);
+    for (i, answer) in verdicts.iter().enumerate() {
+        let expected = if i.is_multiple_of(2) { "allow" } else { "deny" };
+        assert_eq!((&answer["id"], answer["verdict"].as_str()), (&json!(i), Some(expected)));
+    }
+}
+
 /// A line of exactly the limit is read.
 #[test]
 fn batch_reads_a_line_of_exactly_the_limit() {

@@ -18,6 +18,9 @@ use crate::question::interface;
 use crate::single::verdict_name;
 use crate::{Failure, INPUT_ERROR};
 
+/// How many clauses of lowered policies are kept for further lines; a question about an interface that
+/// was forgotten lowers its policy again.
+const CLAUSES_KEPT: usize = 200_000;
 /// The longest line that is read, in bytes.
 const LINE_LIMIT: usize = 1 << 20;
 
@@ -77,10 +80,10 @@ pub(crate) fn run(engine: &dyn PolicyEngine, inventory: &Inventory, file: &Path)
             File::open(file).map_err(|error| format!("cannot read `{}`: {error}", file.display()))?,
         ))
     };
-    let mut answering = Answering { engine, inventory, policies: HashMap::new() };
+    let mut answering = Answering { engine, inventory, policies: HashMap::new(), clauses: 0 };
     let mut out = BufWriter::new(io::stdout().lock());
     let mut all_good = true;
-    let mut lines = Lines { input };
+    let mut lines = Lines { input, first: true };
     while let Some(line) = lines.next()? {
         let answer = match line {
             Line::Text(text) if text.trim_ascii().is_empty() => continue,
@@ -103,11 +106,13 @@ pub(crate) fn run(engine: &dyn PolicyEngine, inventory: &Inventory, file: &Path)
     Ok(if all_good { 0 } else { INPUT_ERROR })
 }
 
-/// A policy is lowered once for each interface and direction.
+/// A policy is lowered once for each interface and direction, as long as not too many are kept.
 struct Answering<'a> {
     engine: &'a dyn PolicyEngine,
     inventory: &'a Inventory,
     policies: HashMap<(InterfaceId, Direction), Result<Policy, String>>,
+    /// The clauses of all these policies.
+    clauses: usize,
 }
 
 impl Answering<'_> {
@@ -130,15 +135,7 @@ impl Answering<'_> {
         let interface = question.interface(self.inventory)?;
         let direction = question.direction()?;
         let (flow, note) = question.flow(interface)?;
-        let (engine, inventory) = (self.engine, self.inventory);
-        let policy = self
-            .policies
-            .entry((interface.id.clone(), direction))
-            .or_insert_with(|| {
-                engine.lower(&Scope::new(inventory, interface, direction)).map_err(|error| error.to_string())
-            })
-            .as_ref()
-            .map_err(Clone::clone)?;
+        let policy = self.policy(interface, direction)?;
         let explanation = policy.explain(&flow);
         let verdict = verdict_name(explanation.verdict, explanation.basis == Basis::Unfiltered);
         let mut reason = explanation.reason();
@@ -146,6 +143,26 @@ impl Answering<'_> {
             reason = format!("{reason}; {note}");
         }
         Ok((verdict, explanation.rules(), reason))
+    }
+}
+
+impl Answering<'_> {
+    fn policy(&mut self, interface: &Interface, direction: Direction) -> Result<&Policy, String> {
+        let key = (interface.id.clone(), direction);
+        if !self.policies.contains_key(&key) {
+            let lowered = self.engine.lower(&Scope::new(self.inventory, interface, direction));
+            let clauses = lowered.iter().flat_map(Policy::lists).map(|list| list.clauses().len()).sum::<usize>();
+            if self.clauses + clauses > CLAUSES_KEPT {
+                self.policies.clear();
+                self.clauses = 0;
+            }
+            self.clauses += clauses;
+            self.policies.insert(key.clone(), lowered.map_err(|error| error.to_string()));
+        }
+        match self.policies.get(&key) {
+            Some(policy) => policy.as_ref().map_err(Clone::clone),
+            None => Err("the policy was not kept".to_owned()),
+        }
     }
 }
 
@@ -260,6 +277,8 @@ enum Line {
 /// Reads lines without ever holding more than one of the greatest length.
 struct Lines {
     input: Box<dyn BufRead>,
+    /// Whether the first line is still to come, which may begin with a byte order mark.
+    first: bool,
 }
 
 impl Lines {
@@ -268,6 +287,9 @@ impl Lines {
         let mut limited = self.input.by_ref().take(u64::try_from(LINE_LIMIT).unwrap_or(u64::MAX) + 1);
         if limited.read_until(b'\n', &mut line)? == 0 {
             return Ok(None);
+        }
+        if std::mem::take(&mut self.first) && line.starts_with(b"\xef\xbb\xbf") {
+            line.drain(..3);
         }
         if line.last() == Some(&b'\n') || line.len() <= LINE_LIMIT {
             return Ok(Some(Line::Text(line)));

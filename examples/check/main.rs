@@ -27,7 +27,7 @@ type Failure = Box<dyn std::error::Error>;
 /// The status for usage and input errors.
 const INPUT_ERROR: u8 = 2;
 /// How many warnings are printed without `--all-warnings`.
-const WARNINGS_SHOWN: usize = 10;
+const WARNINGS_SHOWN: usize = 1_000;
 
 /// May this packet pass these security groups, and which rule says so?
 ///
@@ -46,7 +46,7 @@ struct Args {
     #[arg(long, value_name = "DIR")]
     config: Option<PathBuf>,
     /// Read questions from FILE, one JSON object a line; - is standard input
-    #[arg(long, value_name = "FILE", requires = "config", conflicts_with_all = ["from", "to", "protocol"])]
+    #[arg(long, value_name = "FILE", requires = "config", conflicts_with_all = QUESTION)]
     batch: Option<PathBuf>,
     #[command(flatten)]
     question: question::PacketArgs,
@@ -59,10 +59,13 @@ struct Args {
     /// Take the loaded interfaces for all there are, so that groups have no other members
     #[arg(long)]
     assume_complete: bool,
-    /// Print every warning of loading, not only the first ten
+    /// Print every warning of loading, not only the first thousand
     #[arg(long)]
     all_warnings: bool,
 }
+
+/// The arguments of a single question, which a batch does not take.
+const QUESTION: [&str; 7] = ["from", "to", "protocol", "port", "source_port", "icmp_type", "icmp_code"];
 
 #[derive(ValueEnum, Clone, Copy, Debug)]
 enum Egress {

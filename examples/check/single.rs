@@ -103,11 +103,17 @@ impl Answer {
             text.push_str("\n  traffic of an interface to itself does not pass its security groups");
         }
         for end in &self.ends {
-            let explanation = end.explanation.to_string().replace('\n', "\n  ");
+            let explanation = printable(&end.explanation.to_string()).replace('\n', "\n  ");
             text.push_str(&format!("\n  at {}: {explanation}", end.interface));
         }
         Ok(text)
     }
+}
+
+/// Ids come from files, and a terminal obeys control characters.
+fn printable(text: &str) -> String {
+    let escape = |c: char| if c.is_control() && c != '\n' { c.escape_default().collect() } else { c.to_string() };
+    text.chars().map(escape).collect()
 }
 
 /// `tcp/443`, `icmp/8/0`, `gre`.
