@@ -120,6 +120,8 @@ fn two_cards() {
     let empty = classic("", "");
     let open = classic(&classic_rule("intranet", 23), "t");
     let both = classic(&[classic_rule("internet", 80), classic_rule("intranet", 22)].join(","), "");
+    let open_empty = classic("", "t");
+    let no_nic = classic(&classic_rule("", 22), "");
     let internet_too = classic(&classic_rule("internet", 81), "");
     let only = RuleCoverage::OnlyNic;
     let cases: &[(&[&str], RuleCoverage)] = &[
@@ -128,8 +130,15 @@ fn two_cards() {
         (&[&internet], only(NicType::Internet)),
         (&[&intranet], only(NicType::Intranet)),
         (&[&intranet, &intranet], only(NicType::Intranet)),
-        (&[&empty], only(NicType::Internet)),
+        (&[&empty], RuleCoverage::Partial),
+        (&[&empty, &empty], RuleCoverage::Partial),
+        (&[&no_nic], RuleCoverage::Partial),
         (&[&internet, &empty], RuleCoverage::Complete),
+        (&[&open, &empty], RuleCoverage::Partial),
+        (&[&open, &internet, &empty], RuleCoverage::Partial),
+        (&[&open, &intranet, &empty], RuleCoverage::Complete),
+        (&[&open_empty, &intranet], RuleCoverage::Partial),
+        (&[&open_empty, &intranet, &internet], RuleCoverage::Complete),
         (&[&internet, &internet_too], only(NicType::Internet)),
         (&[&internet, &open], RuleCoverage::Partial),
         (&[&internet, &open, &intranet], RuleCoverage::Complete),
@@ -140,17 +149,22 @@ fn two_cards() {
         let documents: Vec<(&str, &str)> = names.iter().map(String::as_str).zip(documents.iter().copied()).collect();
         let loaded = load(&documents).unwrap();
         assert_eq!(coverage_of(&loaded), *coverage, "case {i}");
-        assert_eq!(
-            kinds(&loaded).contains(&WarningKind::OnlyOneNic),
-            matches!(coverage, RuleCoverage::OnlyNic(_)),
-            "case {i}"
-        );
+        let told = |kind| kinds(&loaded).contains(&kind);
+        let warned = told(WarningKind::OnlyOneNic) != told(WarningKind::IncompletePages);
+        assert_eq!(warned, *coverage != RuleCoverage::Complete, "case {i}: {:?}", texts(&loaded));
+        assert!(told(WarningKind::OnlyOneNic) || !matches!(coverage, RuleCoverage::OnlyNic(_)), "case {i}");
     }
     let loaded = load(&[("0.json", &intranet)]).unwrap();
     assert_eq!(
         texts(&loaded)[0],
         "0.json: only the rules of the intranet card of the classic group `sg-1` were loaded; the other card takes a \
          second call"
+    );
+    let loaded = load(&[("0.json", &empty)]).unwrap();
+    assert_eq!(
+        texts(&loaded)[0],
+        "0.json: the rules of the classic group `sg-1` are not all known: no rule tells which network card the answers \
+         are about, and each card takes a call of its own"
     );
     let loaded = fixtures(&[
         "describe-security-group-attribute.internet.sg-old01.json",
@@ -159,6 +173,37 @@ fn two_cards() {
     let group = loaded.inventory.group("sg-old01").unwrap();
     assert_eq!((group.rules.len(), group.coverage), (2, RuleCoverage::Complete));
     assert_eq!(group.network, Some(Network::Classic));
+}
+
+/// ALI-16: members of an enterprise group are always isolated, whatever its policy says.
+#[test]
+fn enterprise_groups_are_isolated() {
+    let listed = |kind: &str| {
+        format!(
+            r#"{{"SecurityGroups": {{"SecurityGroup": [{{"SecurityGroupId": "sg-1", "VpcId": "vpc-1", "SecurityGroupType": "{kind}"}}]}}}}"#
+        )
+    };
+    let answer =
+        |policy: &str| classic("", "").replace(r#""VpcId": """#, r#""VpcId": "vpc-1""#).replace("Drop", policy);
+    for (kind, policy, expected) in [
+        ("enterprise", "Accept", IntraGroupPolicy::Drop),
+        ("enterprise", "Drop", IntraGroupPolicy::Drop),
+        ("normal", "Accept", IntraGroupPolicy::Accept),
+    ] {
+        let loaded = load(&[("l.json", &listed(kind)), ("a.json", &answer(policy))]).unwrap();
+        assert_eq!(loaded.inventory.group("sg-1").unwrap().intra_group, Some(expected), "{kind} {policy}");
+        let warned = (kind, policy) == ("enterprise", "Accept");
+        assert_eq!(kinds(&loaded), Vec::from_iter(warned.then_some(WarningKind::IgnoredPolicy)), "{kind} {policy}");
+        if warned {
+            assert_eq!(
+                texts(&loaded),
+                [
+                    "a.json: InnerAccessPolicy: the enterprise group `sg-1` says Accept, but members of enterprise groups are \
+                     always isolated; read as Drop"
+                ]
+            );
+        }
+    }
 }
 
 /// ALI-20: no VPC means classic, unless the other call names one.

@@ -195,10 +195,12 @@ fn ports() {
         (r#""IpProtocol": "TCP", "PortRange": "1/65535""#, "tcp/1-65535", None),
         (r#""IpProtocol": "TCP", "PortRange": "0/65535""#, "tcp/0-65535", None),
         (r#""IpProtocol": "TCP", "PortRange": "", "PortRangeListId": "prl-1""#, "tcp/list:prl-1", None),
+        (r#""IpProtocol": "TCP", "PortRange": "-1/-1", "PortRangeListId": "prl-1""#, "tcp/list:prl-1", None),
+        (r#""IpProtocol": "UDP", "PortRangeListId": "prl-1""#, "udp/list:prl-1", None),
         (
             r#""IpProtocol": "TCP", "PortRange": "80/80", "PortRangeListId": "prl-1""#,
             "tcp/80",
-            Some(": `PortRange` counts, not `PortRangeListId`"),
+            Some(": `PortRange` counts, not the port list `prl-1`"),
         ),
         (r#""IpProtocol": "17", "PortRange": "-1/-1""#, "udp", Some(": the UDP rule has no ports; read as all ports")),
         (r#""IpProtocol": "TCP""#, "tcp", Some(": the TCP rule has no ports; read as all ports")),

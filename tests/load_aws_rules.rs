@@ -20,7 +20,10 @@ fn fixtures(names: &[&str]) -> Loaded {
 
 /// A document with one group `sg-1` in `vpc-1` and these inbound permissions.
 fn group(permissions: &str) -> String {
-    format!(r#"{{"SecurityGroups": [{{"GroupId": "sg-1", "VpcId": "vpc-1", "IpPermissions": [{permissions}]}}]}}"#)
+    format!(
+        r#"{{"SecurityGroups": [{{"GroupId": "sg-1", "VpcId": "vpc-1", "IpPermissions": [{permissions}],
+            "IpPermissionsEgress": []}}]}}"#
+    )
 }
 
 fn warnings(loaded: &Loaded) -> Vec<(WarningKind, String)> {

@@ -41,7 +41,8 @@ impl Drop for Folder {
 }
 
 const AWS_GROUP: &str = r#"{"SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1", "IpPermissions": [
-    {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "UserIdGroupPairs": [{"GroupId": "sg-1"}]}]}]}"#;
+    {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "UserIdGroupPairs": [{"GroupId": "sg-1"}]}],
+    "IpPermissionsEgress": []}]}"#;
 const ALIBABA_GROUP: &str =
     r#"{"SecurityGroupId": "sg-1", "VpcId": "vpc-1", "InnerAccessPolicy": "Drop", "Permissions": {"Permission": []}}"#;
 
@@ -247,7 +248,11 @@ fn no_interfaces() {
           described, so members of groups are not known"
         ]
     );
-    let loaded = load(&[("g.json", r#"{"SecurityGroups": [{"GroupId": "sg-1"}]}"#)]).unwrap();
+    let loaded = load(&[(
+        "g.json",
+        r#"{"SecurityGroups": [{"GroupId": "sg-1", "IpPermissions": [], "IpPermissionsEgress": []}]}"#,
+    )])
+    .unwrap();
     assert!(loaded.warnings.is_empty());
 }
 

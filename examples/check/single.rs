@@ -105,6 +105,11 @@ impl Answer {
         for end in &self.ends {
             let explanation = printable(&end.explanation.to_string()).replace('\n', "\n  ");
             text.push_str(&format!("\n  at {}: {explanation}", end.interface));
+            if let Some(instance) = end.interface.as_str().strip_suffix(":intranet") {
+                text.push_str(&format!(
+                    "\n    note: this is the intranet card of {instance}; public traffic arrives at {instance}:internet"
+                ));
+            }
         }
         Ok(text)
     }

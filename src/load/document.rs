@@ -191,6 +191,8 @@ fn found_words(found: &str) -> String {
         "map" => "an object".to_owned(),
         "sequence" => "a list".to_owned(),
         "null" | "an object without it" => found.to_owned(),
+        // Of a string that is too long, its length is told.
+        _ if found.starts_with("one of ") => found.to_owned(),
         _ => {
             let value = ["string ", "integer ", "boolean ", "floating point "]
                 .into_iter()

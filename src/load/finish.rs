@@ -48,7 +48,8 @@ pub(super) fn finish(
     // Instances of the classic network have no interfaces that the other call would show (ALI-19).
     let classic = groups.iter().find(|group| group.network == Some(Network::Classic));
     let without_classic = classic.filter(|_| !complete(INSTANCES_CALL) && complete(INTERFACES_CALL));
-    let described = complete(INSTANCES_CALL) || (complete(INTERFACES_CALL) && without_classic.is_none());
+    let only_instances = !state.calls.contains_key(INTERFACES_CALL) && complete(INSTANCES_CALL);
+    let described = only_instances || (complete(INTERFACES_CALL) && without_classic.is_none());
     let members_complete = described || assume_complete;
     if let Some((group, place)) = without_classic.and_then(|group| Some((group, group.place.clone()?))) {
         let message = format!(
@@ -61,7 +62,7 @@ pub(super) fn finish(
     if !members_complete {
         inventory = inventory.members_incomplete();
     }
-    if complete(INSTANCES_CALL) && !complete(INTERFACES_CALL) && !assume_complete {
+    if only_instances && !assume_complete {
         let place = state.calls.get(INSTANCES_CALL).and_then(|pages| pages.first().cloned());
         let message = "instances were described but interfaces were not; members of groups may be missing";
         warnings.extend(place.map(|place| warning(WarningKind::OnlyInstances, place, message)));

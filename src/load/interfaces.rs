@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 
 use super::error::LoadError;
+use super::value::count;
 use super::warning::{Warning, WarningKind};
 use crate::model::{Instance, InstanceId, Interface, InterfaceId, Place};
 
@@ -87,6 +88,7 @@ impl Interfaces {
             }
             interfaces.push(interface);
         }
+        warn_about_addresses(&interfaces, warnings);
         (interfaces, self.instances.into_values().collect())
     }
 }
@@ -128,6 +130,7 @@ fn complete(interface: &mut Interface, shown: Interface) {
     interface.vpc = interface.vpc.take().or(shown.vpc);
     interface.subnet = interface.subnet.take().or(shown.subnet);
     interface.groups = interface.groups.take().or(shown.groups);
+    interface.addresses_unknown &= shown.addresses_unknown;
     if interface.addresses.is_empty() {
         interface.addresses = shown.addresses;
     }
@@ -137,4 +140,20 @@ fn complete(interface: &mut Interface, shown: Interface) {
     if interface.public.is_empty() {
         interface.public = shown.public;
     }
+}
+
+/// Interfaces whose addresses neither call tells.
+fn warn_about_addresses(interfaces: &[Interface], warnings: &mut Vec<Warning>) {
+    let mut unknown = interfaces.iter().filter(|interface| interface.addresses_unknown);
+    let Some(place) = unknown.next().and_then(|interface| interface.place.clone()) else {
+        return;
+    };
+    let number = unknown.count() + 1;
+    let message = format!(
+        "the addresses of {} are not known, for the documents leave them out, so members of {} groups may have any \
+         address",
+        count(number, "interface", "interfaces"),
+        if number == 1 { "its" } else { "their" },
+    );
+    warnings.push(Warning { kind: WarningKind::UnknownAddresses, place, message });
 }

@@ -15,7 +15,8 @@
 //! What the clouds write is read leniently: numbers as text, null and "" for absent, any case. What
 //! they cannot mean is a [`LoadError`] with its place. What was read differently from how it stands,
 //! and what is missing, is a [`Warning`]; nothing is dropped silently. What is missing stays *unknown*
-//! in the inventory, never empty.
+//! in the inventory, never empty. That goes for lists of rules and addresses that a projected answer leaves
+//! out, where null and `[]` are empty.
 //!
 //! ```no_run
 //! let loaded = secgroup::load::dir("examples/data/aws/three-tier")?;
@@ -37,6 +38,7 @@ mod lists;
 mod loader;
 mod pages;
 mod provider;
+mod rules;
 mod source;
 mod state;
 mod subject;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::error::LoadError;
 use super::warning::{Warning, WarningKind};
 use crate::model::Place;
+use crate::wire::Text;
 
 /// A document that is being read.
 #[derive(Debug)]
@@ -82,11 +83,11 @@ impl Source {
     }
 
     /// The value at this place, or an error that says what is missing.
-    pub(super) fn need<'t>(
+    pub(super) fn need<'t, const MAX: usize>(
         &self,
         at: At<'_>,
         field: &str,
-        text: &'t crate::wire::Text,
+        text: &'t Text<MAX>,
         expected: &str,
     ) -> Result<&'t str, LoadError> {
         text.get().ok_or_else(|| self.missing(at.field(field), expected))

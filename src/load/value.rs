@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::error::LoadError;
 use super::source::{At, Source};
 use super::warning::WarningKind;
+use crate::model::GroupId;
 use crate::net::{Cidr, CidrError, Family};
 use crate::wire::Int;
 
@@ -78,6 +79,26 @@ pub(super) fn address(source: &Source, at: At<'_>, text: &str, family: Option<Fa
         return Err(source.wrong(at, text, expected));
     }
     Ok(address)
+}
+
+/// How many groups an interface can have. The clouds stop at 16; every group has all addresses of the
+/// interface for members, so without a limit both lists together would take time and memory out of
+/// proportion to the document.
+const MAX_GROUPS: usize = 64;
+
+/// The groups of an interface, each once, if they are not too many.
+pub(super) fn attached(source: &Source, at: At<'_>, groups: Vec<GroupId>) -> Result<Vec<GroupId>, LoadError> {
+    let groups = distinct(groups);
+    if groups.len() > MAX_GROUPS {
+        let expected = format!("at most {MAX_GROUPS} groups of an interface");
+        return Err(LoadError::Value { place: source.place(at), found: groups.len().to_string(), expected });
+    }
+    Ok(groups)
+}
+
+/// A public address, if there is one.
+pub(super) fn public_address(source: &Source, at: At<'_>, text: Option<&str>) -> Result<Option<IpAddr>, LoadError> {
+    text.map(|text| address(source, at, text, None)).transpose()
 }
 
 /// The family that a prefix list says it has.

@@ -67,10 +67,15 @@ pub enum WarningKind {
     OnlyInstances,
     /// No interface was described, so members of groups are unknown.
     NoInterfaces,
-    /// Only the rules of one network card of a classic group were loaded (ALI-28).
+    /// Of the two network cards of a classic group, the rules of one were loaded, or of cards that no
+    /// rule tells (ALI-28).
     OnlyOneNic,
-    /// One of the calls that describe a group is missing (ALI-28).
+    /// One of the calls that describe a group is missing (ALI-28), or its answer leaves rules out.
     PartlyKnownGroup,
+    /// An enterprise group says that its members reach each other, which they never do (ALI-16).
+    IgnoredPolicy,
+    /// The documents of interfaces leave out their addresses.
+    UnknownAddresses,
     /// An interface has no group (ALI-66).
     NoGroups,
     /// An instance came without interfaces; one was made up from its address (AWS-24).

@@ -2,7 +2,7 @@
 //! object of one field, except where they are not.
 
 use super::list::Wrapper;
-use super::{Flag, Int, List, Text, Wrapped};
+use super::{Flag, Given, Id, Int, List, Text, Wrapped};
 
 macro_rules! wrappers {
     ($($name:ident = $field:literal,)*) => {$(
@@ -32,7 +32,7 @@ wrappers! {
 }
 
 /// Ids of groups, in their wrapping.
-pub(crate) type GroupIds = Wrapped<Text, InSecurityGroupId>;
+pub(crate) type GroupIds = Wrapped<Id, InSecurityGroupId>;
 /// Addresses, in their wrapping.
 pub(crate) type Addresses = Wrapped<Text, InIpAddress>;
 
@@ -40,16 +40,16 @@ object! {
     /// What the calls answer, and the exported object (ALI-86).
     Answer {
         "SecurityGroups" => groups: Option<Wrapped<Group, InSecurityGroup>>,
-        "SecurityGroupId" => group: Text,
+        "SecurityGroupId" => group: Id,
         "SecurityGroupName" => group_name: Text,
         "Description" => description: Text,
-        "VpcId" => vpc: Text,
+        "VpcId" => vpc: Id,
         "InnerAccessPolicy" => policy: Text,
-        "Permissions" => permissions: Option<Wrapped<Permission, InPermission>>,
+        "Permissions" => permissions: Given<Wrapped<Permission, InPermission>>,
         "Permission" => exported: Option<List<Permission>>,
         "Instances" => instances: Option<Wrapped<Instance, InInstance>>,
         "NetworkInterfaceSets" => interfaces: Option<Wrapped<Interface, InNetworkInterfaceSet>>,
-        "PrefixListId" => prefix_list: Text,
+        "PrefixListId" => prefix_list: Id,
         "PrefixListName" => prefix_list_name: Text,
         "AddressFamily" => family: Text,
         "MaxEntries" => max_entries: Int,
@@ -61,11 +61,11 @@ object! {
 
 object! {
     Group {
-        "SecurityGroupId" => id: Text,
+        "SecurityGroupId" => id: Id,
         "SecurityGroupName" => name: Text,
         "Description" => description: Text,
         "SecurityGroupType" => kind: Text,
-        "VpcId" => vpc: Text,
+        "VpcId" => vpc: Id,
         "ServiceManaged" => service_managed: Flag,
         "Tags" => tags: Wrapped<Tag, InTag>,
     }
@@ -83,26 +83,26 @@ object! {
 object! {
     /// A rule (ALI-31). Names of groups and lists are read only to know them.
     Permission {
-        "SecurityGroupRuleId" => id: Text,
+        "SecurityGroupRuleId" => id: Id,
         "Direction" => direction: Text,
         "IpProtocol" => protocol: Text,
         "PortRange" => ports: Text,
-        "PortRangeListId" => port_list: Text,
+        "PortRangeListId" => port_list: Id,
         "PortRangeListName" => _port_list_name: Text,
         "SourcePortRange" => source_ports: Text,
         "SourceCidrIp" => source_v4: Text,
         "Ipv6SourceCidrIp" => source_v6: Text,
-        "SourceGroupId" => source_group: Text,
+        "SourceGroupId" => source_group: Id,
         "SourceGroupName" => _source_group_name: Text,
-        "SourceGroupOwnerAccount" => source_owner: Text,
-        "SourcePrefixListId" => source_list: Text,
+        "SourceGroupOwnerAccount" => source_owner: Id,
+        "SourcePrefixListId" => source_list: Id,
         "SourcePrefixListName" => _source_list_name: Text,
         "DestCidrIp" => dest_v4: Text,
         "Ipv6DestCidrIp" => dest_v6: Text,
-        "DestGroupId" => dest_group: Text,
+        "DestGroupId" => dest_group: Id,
         "DestGroupName" => _dest_group_name: Text,
-        "DestGroupOwnerAccount" => dest_owner: Text,
-        "DestPrefixListId" => dest_list: Text,
+        "DestGroupOwnerAccount" => dest_owner: Id,
+        "DestPrefixListId" => dest_list: Id,
         "DestPrefixListName" => _dest_list_name: Text,
         "NicType" => nic: Text,
         "Policy" => policy: Text,
@@ -113,12 +113,12 @@ object! {
 
 object! {
     Instance {
-        "InstanceId" => id: Text,
+        "InstanceId" => id: Id,
         "InstanceName" => name: Text,
         "InstanceNetworkType" => network: Text,
         "SecurityGroupIds" => groups: GroupIds,
         "VpcAttributes" => vpc: Option<VpcAttributes>,
-        "InnerIpAddress" => inner: Addresses,
+        "InnerIpAddress" => inner: Given<Addresses>,
         "PublicIpAddress" => public: Addresses,
         "EipAddress" => eip: Option<Eip>,
         "NetworkInterfaces" => interfaces: Wrapped<Interface, InNetworkInterface>,
@@ -127,8 +127,8 @@ object! {
 
 object! {
     VpcAttributes {
-        "VpcId" => vpc: Text,
-        "VSwitchId" => subnet: Text,
+        "VpcId" => vpc: Id,
+        "VSwitchId" => subnet: Id,
         "PrivateIpAddress" => addresses: Addresses,
     }
 }
@@ -142,16 +142,16 @@ object! {
 object! {
     /// An interface, in its own call or within an instance.
     Interface {
-        "NetworkInterfaceId" => id: Text,
+        "NetworkInterfaceId" => id: Id,
         "Type" => kind: Text,
-        "InstanceId" => instance: Text,
-        "VpcId" => vpc: Text,
-        "VSwitchId" => subnet: Text,
+        "InstanceId" => instance: Id,
+        "VpcId" => vpc: Id,
+        "VSwitchId" => subnet: Id,
         "SecurityGroupIds" => groups: GroupIds,
-        "PrivateIpAddress" => address: Text,
-        "PrimaryIpAddress" => primary_address: Text,
-        "PrivateIpSets" => addresses: Wrapped<PrivateIp, InPrivateIpSet>,
-        "Ipv6Sets" => v6: Wrapped<Ipv6, InIpv6Set>,
+        "PrivateIpAddress" => address: Given<Text>,
+        "PrimaryIpAddress" => primary_address: Given<Text>,
+        "PrivateIpSets" => addresses: Given<Wrapped<PrivateIp, InPrivateIpSet>>,
+        "Ipv6Sets" => v6: Given<Wrapped<Ipv6, InIpv6Set>>,
         "Ipv4PrefixSets" => v4_prefixes: Wrapped<Ipv4Prefix, InIpv4PrefixSet>,
         "Ipv6PrefixSets" => v6_prefixes: Wrapped<Ipv6Prefix, InIpv6PrefixSet>,
         "AssociatedPublicIp" => public: Option<PublicIp>,

@@ -1,7 +1,7 @@
 //! Answers of AWS EC2. One type holds the fields of all calls, so that a document made of several
 //! answers is read whole.
 
-use super::{Flag, Int, List, Text};
+use super::{Flag, Given, Id, Int, List, Text};
 
 object! {
     /// What the nine calls answer (AWS-16, AWS-17, AWS-22, AWS-24, AWS-26).
@@ -20,14 +20,14 @@ object! {
 
 object! {
     Group {
-        "GroupId" => id: Text,
+        "GroupId" => id: Id,
         "GroupName" => name: Text,
         "Description" => description: Text,
-        "VpcId" => vpc: Text,
-        "OwnerId" => owner: Text,
+        "VpcId" => vpc: Id,
+        "OwnerId" => owner: Id,
         "Tags" => tags: List<Tag>,
-        "IpPermissions" => ingress: List<Permission>,
-        "IpPermissionsEgress" => egress: List<Permission>,
+        "IpPermissions" => ingress: Given<List<Permission>>,
+        "IpPermissionsEgress" => egress: Given<List<Permission>>,
     }
 }
 
@@ -60,7 +60,7 @@ object! {
 
 object! {
     ListSource {
-        "PrefixListId" => id: Text,
+        "PrefixListId" => id: Id,
         "Description" => description: Text,
     }
 }
@@ -68,10 +68,10 @@ object! {
 object! {
     /// A group as a source, in both views (AWS-10, AWS-17).
     GroupPair {
-        "GroupId" => id: Text,
+        "GroupId" => id: Id,
         "GroupName" => name: Text,
-        "UserId" => owner: Text,
-        "VpcId" => vpc: Text,
+        "UserId" => owner: Id,
+        "VpcId" => vpc: Id,
         "PeeringStatus" => peering: Text,
         "Description" => description: Text,
     }
@@ -79,16 +79,16 @@ object! {
 
 object! {
     GroupRule {
-        "SecurityGroupRuleId" => id: Text,
-        "GroupId" => group: Text,
-        "GroupOwnerId" => owner: Text,
+        "SecurityGroupRuleId" => id: Id,
+        "GroupId" => group: Id,
+        "GroupOwnerId" => owner: Id,
         "IsEgress" => egress: Flag,
         "IpProtocol" => protocol: Text,
         "FromPort" => from: Int,
         "ToPort" => to: Int,
         "CidrIpv4" => v4: Text,
         "CidrIpv6" => v6: Text,
-        "PrefixListId" => prefix_list: Text,
+        "PrefixListId" => prefix_list: Id,
         "ReferencedGroupInfo" => peer_group: Option<GroupPair>,
         "Description" => description: Text,
         "Tags" => tags: List<Tag>,
@@ -105,13 +105,13 @@ object! {
 object! {
     /// An interface, in its own call or within an instance; the inner names are the same (AWS-24).
     Interface {
-        "NetworkInterfaceId" => id: Text,
-        "VpcId" => vpc: Text,
-        "SubnetId" => subnet: Text,
+        "NetworkInterfaceId" => id: Id,
+        "VpcId" => vpc: Id,
+        "SubnetId" => subnet: Id,
         "Groups" => groups: Option<List<GroupName>>,
-        "PrivateIpAddress" => address: Text,
-        "PrivateIpAddresses" => addresses: List<PrivateAddress>,
-        "Ipv6Addresses" => v6: List<Ipv6Address>,
+        "PrivateIpAddress" => address: Given<Text>,
+        "PrivateIpAddresses" => addresses: Given<List<PrivateAddress>>,
+        "Ipv6Addresses" => v6: Given<List<Ipv6Address>>,
         "Ipv4Prefixes" => v4_prefixes: List<Ipv4Prefix>,
         "Ipv6Prefixes" => v6_prefixes: List<Ipv6Prefix>,
         "Association" => association: Option<Association>,
@@ -121,7 +121,7 @@ object! {
 
 object! {
     GroupName {
-        "GroupId" => id: Text,
+        "GroupId" => id: Id,
         "GroupName" => _name: Text,
     }
 }
@@ -161,7 +161,7 @@ object! {
 
 object! {
     Attachment {
-        "InstanceId" => instance: Text,
+        "InstanceId" => instance: Id,
         "DeviceIndex" => device: Int,
         "NetworkCardIndex" => card: Int,
     }
@@ -175,9 +175,9 @@ object! {
 
 object! {
     Instance {
-        "InstanceId" => id: Text,
-        "VpcId" => vpc: Text,
-        "SubnetId" => subnet: Text,
+        "InstanceId" => id: Id,
+        "VpcId" => vpc: Id,
+        "SubnetId" => subnet: Id,
         "PrivateIpAddress" => address: Text,
         "PublicIpAddress" => public: Text,
         "Ipv6Address" => v6: Text,
@@ -190,7 +190,7 @@ object! {
 object! {
     /// A managed list, or one of the older call, which has its entries inline (AWS-26).
     PrefixList {
-        "PrefixListId" => id: Text,
+        "PrefixListId" => id: Id,
         "PrefixListName" => name: Text,
         "AddressFamily" => family: Text,
         "MaxEntries" => max_entries: Int,
@@ -206,7 +206,7 @@ object! {
 
 object! {
     Vpc {
-        "VpcId" => id: Text,
+        "VpcId" => id: Id,
         "CidrBlock" => cidr: Text,
         "CidrBlockAssociationSet" => v4: List<Block4>,
         "Ipv6CidrBlockAssociationSet" => v6: List<Block6>,
@@ -215,8 +215,8 @@ object! {
 
 object! {
     Subnet {
-        "SubnetId" => id: Text,
-        "VpcId" => vpc: Text,
+        "SubnetId" => id: Id,
+        "VpcId" => vpc: Id,
         "CidrBlock" => cidr: Text,
         "Ipv6CidrBlockAssociationSet" => v6: List<Block6>,
     }

@@ -1,8 +1,9 @@
 //! The clouds' own JSON shapes, as far as this crate reads them.
 //!
 //! Every field may be absent: the clouds leave out what does not apply, write `null` or an empty
-//! string for the same, and numbers as numbers or as strings (ALI-32). What a document must have is
-//! decided where it is turned into the model, with an error that says where.
+//! string for the same, and numbers as numbers or as strings (ALI-32). Where absence says something
+//! else, because answers are projected, the field is [`Given`]. What a document must have is decided
+//! where it is turned into the model, with an error that says where.
 
 macro_rules! object {
     ($(#[$meta:meta])* $name:ident { $($key:literal => $field:ident: $ty:ty,)* }) => {
@@ -75,10 +76,12 @@ macro_rules! object {
 
 pub(crate) mod alibaba;
 pub(crate) mod aws;
+mod given;
 mod list;
 mod peek;
 mod scalar;
 
+pub(crate) use given::Given;
 pub(crate) use list::{List, Wrapped};
 pub(crate) use peek::{Outline, Shape, peek};
-pub(crate) use scalar::{Flag, Int, Text};
+pub(crate) use scalar::{Flag, Id, Int, Text};

@@ -5,43 +5,49 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
-/// A string. Numbers are taken too, for hand-written documents have them (`"IpProtocol": 6`).
+/// A string of at most `MAX` bytes. Numbers are taken too, for hand-written documents have them
+/// (`"IpProtocol": 6`).
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Text(Option<String>);
+pub(crate) struct Text<const MAX: usize = { usize::MAX }>(Option<String>);
 
-impl Text {
+/// An id. One that is written once is compared, and told in warnings, many times, so a long one would
+/// take time and memory out of proportion to its document; real ones have some thirty bytes.
+pub(crate) type Id = Text<256>;
+
+impl<const MAX: usize> Text<MAX> {
     pub(crate) fn get(&self) -> Option<&str> {
         self.0.as_deref()
     }
 }
 
-impl<'de> Deserialize<'de> for Text {
+impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl Visitor<'_> for TextVisitor {
-            type Value = Text;
+        struct TextVisitor<const MAX: usize>;
+        impl<const MAX: usize> Visitor<'_> for TextVisitor<MAX> {
+            type Value = Text<MAX>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string")
             }
 
-            fn visit_unit<E>(self) -> Result<Text, E> {
+            fn visit_unit<E>(self) -> Result<Text<MAX>, E> {
                 Ok(Text(None))
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+            fn visit_str<E: Error>(self, text: &str) -> Result<Text<MAX>, E> {
+                if text.len() > MAX {
+                    let found = format!("one of {} bytes", text.len());
+                    let expected = format!("a string of at most {MAX} bytes");
+                    return Err(E::invalid_value(Unexpected::Other(&found), &expected.as_str()));
+                }
                 Ok(Text((!text.is_empty()).then(|| text.to_owned())))
             }
 
-            fn visit_string<E>(self, text: String) -> Result<Text, E> {
-                Ok(Text((!text.is_empty()).then_some(text)))
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Text, E> {
+            fn visit_i64<E>(self, number: i64) -> Result<Text<MAX>, E> {
                 Ok(Text(Some(number.to_string())))
             }
 
-            fn visit_u64<E>(self, number: u64) -> Result<Text, E> {
+            fn visit_u64<E>(self, number: u64) -> Result<Text<MAX>, E> {
                 Ok(Text(Some(number.to_string())))
             }
         }

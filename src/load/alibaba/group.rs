@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::error::LoadError;
+use super::super::rules::{kept, same_rule, warn_of_repetition};
 use super::super::source::{At, Source};
 use super::super::warning::{Warning, WarningKind};
 use super::lower;
@@ -12,7 +13,7 @@ use super::rule::rule;
 use crate::model::{
     GroupId, GroupKind, IntraGroupPolicy, Network, NicType, Place, Rule, RuleCoverage, RuleId, SecurityGroup,
 };
-use crate::wire::{Text, alibaba};
+use crate::wire::{Id, alibaba};
 
 /// What was read about groups.
 #[derive(Default)]
@@ -34,7 +35,15 @@ struct Answer {
     description: Option<String>,
     network: Option<Network>,
     policy: Option<IntraGroupPolicy>,
-    rules: Vec<Rule>,
+    /// `None` if the answer leaves them out.
+    rules: Option<Vec<Rule>>,
+}
+
+impl Answer {
+    /// The network cards that its rules are about.
+    fn cards(&self) -> impl Iterator<Item = NicType> {
+        self.rules.iter().flatten().filter_map(|rule| rule.nic)
+    }
 }
 
 impl Groups {
@@ -104,12 +113,10 @@ impl Groups {
                 return Err(source.wrong(at.field("InnerAccessPolicy"), text, "Accept or Drop"));
             }
         };
-        let mut rules = Vec::new();
-        if let Some(permissions) = &read.permissions {
-            let path = permissions.path("Permissions");
-            for (i, permission) in permissions.items.iter().enumerate() {
-                rules.push(rule(source, at.item(&path, i), permission)?);
-            }
+        let path = read.permissions.path("Permissions");
+        let mut rules = Vec::with_capacity(read.permissions.items().len());
+        for (i, permission) in read.permissions.items().iter().enumerate() {
+            rules.push(rule(source, at.item(&path, i), permission)?);
         }
         let answer = Answer {
             place: source.place(at),
@@ -118,7 +125,7 @@ impl Groups {
             description: read.description.get().map(str::to_owned),
             network: read.group.get().map(|_| network(&read.vpc)),
             policy,
-            rules,
+            rules: (!read.permissions.is_absent()).then_some(rules),
         };
         self.0.entry(id).or_default().answers.push(answer);
         Ok(())
@@ -137,6 +144,7 @@ impl Groups {
             rules.push(rule(source, At::ROOT.item(field, i), permission)?);
         }
         let place = source.place(At::ROOT);
+        let rules = Some(rules);
         let answer = Answer { place, open: false, name: None, description: None, network: None, policy: None, rules };
         self.0.entry(id).or_default().answers.push(answer);
         Ok(())
@@ -154,7 +162,7 @@ impl Groups {
 }
 
 /// No VPC means the classic network (ALI-20).
-fn network(vpc: &Text) -> Network {
+fn network(vpc: &Id) -> Network {
     vpc.get().map_or(Network::Classic, |vpc| Network::Vpc(vpc.into()))
 }
 
@@ -196,7 +204,16 @@ impl Parts {
         }
         if group.kind == Some(GroupKind::Enterprise) {
             // Members of these are always isolated (ALI-16).
-            group.intra_group = group.intra_group.or(Some(IntraGroupPolicy::Drop));
+            let said = group.intra_group.replace(IntraGroupPolicy::Drop);
+            if let (Some(IntraGroupPolicy::Accept), Some(place)) = (said, policy_place) {
+                let place = Place::new(place.source(), "InnerAccessPolicy");
+                let message = format!(
+                    "the enterprise group `{}` says Accept, but members of enterprise groups are always isolated; read \
+                     as Drop",
+                    group.id
+                );
+                warnings.push(Warning { kind: WarningKind::IgnoredPolicy, place, message });
+            }
         }
         group.place = group.place.take().or_else(|| self.answers.first().map(|answer| answer.place.clone()));
         group.coverage = coverage(&group, &self.answers, warnings);
@@ -217,7 +234,7 @@ fn warn_if_partly_known(group: &SecurityGroup, answers: &[Answer], warnings: &mu
     if group.intra_group.is_none() {
         missing.push("intra-group policy (DescribeSecurityGroupAttribute tells)");
     }
-    if answers.is_empty() {
+    if answers.iter().all(|answer| answer.rules.is_none()) {
         missing.push("rules (DescribeSecurityGroupAttribute tells)");
     }
     if !missing.is_empty() {
@@ -226,43 +243,62 @@ fn warn_if_partly_known(group: &SecurityGroup, answers: &[Answer], warnings: &mu
     }
 }
 
-/// How much of the rules the answers hold. In the classic network, each is about one network card
-/// (ALI-28).
+/// How much of the rules the answers hold.
 fn coverage(group: &SecurityGroup, answers: &[Answer], warnings: &mut Vec<Warning>) -> RuleCoverage {
+    let answers: Vec<&Answer> = answers.iter().filter(|answer| answer.rules.is_some()).collect();
     let Some(first) = answers.first() else {
         return RuleCoverage::Partial;
     };
-    let nics = |answer: &Answer| answer.rules.iter().filter_map(|rule| rule.nic).collect::<BTreeSet<NicType>>();
-    let closed: Vec<&Answer> = answers.iter().filter(|answer| !answer.open).collect();
-    let seen: BTreeSet<NicType> = answers.iter().flat_map(nics).collect();
-    // A last page may be empty, and then tells nothing about its card.
-    let empty_closed = closed.iter().any(|answer| answer.rules.is_empty());
-    let closed_nics: BTreeSet<NicType> = closed.iter().copied().flat_map(nics).collect();
-    let all_pages = if group.network == Some(Network::Classic) {
-        !closed.is_empty() && (empty_closed || seen.is_subset(&closed_nics))
-    } else {
-        !closed.is_empty()
-    };
-    if !all_pages {
+    let (open, last): (Vec<&Answer>, Vec<&Answer>) = answers.iter().partition(|answer| answer.open);
+    let classic = group.network == Some(Network::Classic);
+    if let Some(page) = open.first()
+        && (last.is_empty() || (classic && !closed(&open, &last)))
+    {
         let message = format!(
             "the rules of `{}` are incomplete: another page follows, and the last one is not among the documents",
             group.id
         );
-        let place = answers.iter().find(|answer| answer.open).map_or(&first.place, |answer| &answer.place).clone();
-        warnings.push(Warning { kind: WarningKind::IncompletePages, place, message });
+        warnings.push(Warning { kind: WarningKind::IncompletePages, place: page.place.clone(), message });
         return RuleCoverage::Partial;
     }
-    let both = seen.len() == 2 || (empty_closed && closed.iter().any(|answer| !answer.rules.is_empty()));
-    if group.network != Some(Network::Classic) || both {
+    if !classic {
         return RuleCoverage::Complete;
     }
-    let nic = seen.first().copied().unwrap_or(NicType::Internet);
-    let message = format!(
-        "only the rules of the {nic} card of the classic group `{}` were loaded; the other card takes a second call",
-        group.id
-    );
+    let cards: BTreeSet<NicType> = answers.iter().flat_map(|answer| answer.cards()).collect();
+    // Beside an answer about one card, an empty one can only be about the other.
+    let empty = last.iter().any(|answer| answer.rules.as_ref().is_some_and(Vec::is_empty));
+    let (coverage, message) = match (cards.first(), cards.len()) {
+        (Some(&card), 1) if !empty => (
+            RuleCoverage::OnlyNic(card),
+            format!(
+                "only the rules of the {card} card of the classic group `{}` were loaded; the other card takes a second \
+                 call",
+                group.id
+            ),
+        ),
+        (Some(_), _) => return RuleCoverage::Complete,
+        (None, _) => (
+            RuleCoverage::Partial,
+            format!(
+                "the rules of the classic group `{}` are not all known: no rule tells which network card the answers \
+                 are about, and each card takes a call of its own",
+                group.id
+            ),
+        ),
+    };
     warnings.push(Warning { kind: WarningKind::OnlyOneNic, place: first.place.clone(), message });
-    RuleCoverage::OnlyNic(nic)
+    coverage
+}
+
+/// Whether the last pages of a classic group, each about one network card (ALI-28), close all that are
+/// open. An empty page does not tell its card: it closes nothing as a last one, and as an open one it
+/// is closed only if both cards are.
+fn closed(open: &[&Answer], last: &[&Answer]) -> bool {
+    let closed: BTreeSet<NicType> = last.iter().flat_map(|answer| answer.cards()).collect();
+    closed.len() == 2
+        || open
+            .iter()
+            .all(|answer| answer.cards().next().is_some() && answer.cards().all(|card| closed.contains(&card)))
 }
 
 /// The rules of all answers, each once: known by their ids, else by what they say (ALI-45).
@@ -270,7 +306,7 @@ fn union(answers: Vec<Answer>, group: &GroupId, warnings: &mut Vec<Warning>) -> 
     let rules: Vec<(usize, Rule)> = answers
         .into_iter()
         .enumerate()
-        .flat_map(|(i, answer)| answer.rules.into_iter().map(move |rule| (i, rule)))
+        .flat_map(|(i, answer)| answer.rules.into_iter().flatten().map(move |rule| (i, rule)))
         .collect();
     let mut keep = vec![false; rules.len()];
     let mut ids: BTreeMap<&RuleId, &Rule> = BTreeMap::new();
@@ -304,20 +340,9 @@ fn union(answers: Vec<Answer>, group: &GroupId, warnings: &mut Vec<Warning>) -> 
             }
             // Another answer repeats it: a page that was given twice, or an export beside the call.
             Entry::Occupied(entry) if entry.get() != answer => {}
-            Entry::Occupied(_) => {
-                let message = format!("the rule of `{group}` repeats another one, `{rule}`, and was left out");
-                if let Some(place) = rule.place.clone() {
-                    warnings.push(Warning { kind: WarningKind::Duplicate, place, message });
-                }
-            }
+            Entry::Occupied(_) => warn_of_repetition(group, rule, warnings),
         }
     }
     drop((ids, meanings));
-    Ok(rules.into_iter().zip(keep).filter_map(|((_, rule), keep)| keep.then_some(rule)).collect())
-}
-
-/// Whether two rules are equal wherever they were read.
-fn same_rule(a: &Rule, b: &Rule) -> bool {
-    let bare = |rule: &Rule| Rule { place: None, ..rule.clone() };
-    bare(a) == bare(b)
+    Ok(kept(rules.into_iter().map(|(_, rule)| rule), keep))
 }

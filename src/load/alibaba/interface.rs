@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::super::error::LoadError;
 use super::super::source::{At, Source};
 use super::super::state::State;
-use super::super::value::{Bare, address, cidr, distinct};
+use super::super::value::{Bare, address, attached, cidr, distinct, public_address};
 use super::lower;
 use crate::model::{GroupId, Instance, Interface, NicType};
 use crate::net::Family;
@@ -48,12 +48,15 @@ pub(super) fn instance(
                 "vpc or classic",
             ));
         }
-        None => vpc.is_none() && !read.inner.items.is_empty(),
+        None => vpc.is_none() && !read.inner.items().is_empty(),
     };
     if classic {
         let mut intranet = instance.primary_interface(format!("{id}:intranet"));
         intranet.nic = Some(NicType::Intranet);
-        intranet.addresses = distinct(addresses(source, at, "InnerIpAddress", &read.inner)?);
+        if let Some(inner) = read.inner.get() {
+            intranet.addresses = distinct(addresses(source, at, "InnerIpAddress", inner)?);
+        }
+        intranet.addresses_unknown = read.inner.is_absent();
         let mut internet = instance.interface(format!("{id}:internet"));
         internet.nic = Some(NicType::Internet);
         internet.public = public;
@@ -69,6 +72,8 @@ pub(super) fn instance(
         None => Vec::new(),
     };
     let path = read.interfaces.path("NetworkInterfaces");
+    // Only the first: two are an error later, and many would multiply what the instance says.
+    let mut primary_met = false;
     for (i, own) in read.interfaces.items.iter().enumerate() {
         let at = at.item(&path, i);
         let mut interface = interface(source, at, own)?;
@@ -80,10 +85,11 @@ pub(super) fn instance(
         // A list that is null or empty says nothing here; that of the instance is about its primary
         // interface (ALI-18).
         interface.groups = self::groups(source, at, &own.groups)?.filter(|groups| !groups.is_empty());
-        if interface.primary {
+        if interface.primary && !std::mem::replace(&mut primary_met, true) {
             interface.groups = interface.groups.or_else(|| groups.clone());
-            if interface.addresses.is_empty() {
+            if interface.addresses.is_empty() && !private.is_empty() {
                 interface.addresses = distinct(private.iter().copied());
+                interface.addresses_unknown = false;
             }
             interface.public = distinct(interface.public.into_iter().chain(public.iter().copied()));
         }
@@ -112,16 +118,16 @@ fn interface(source: &mut Source, at: At<'_>, read: &alibaba::Interface) -> Resu
     let mut public = Vec::new();
     let mut addresses = Vec::new();
     let path = read.addresses.path("PrivateIpSets");
-    for (i, own) in read.addresses.items.iter().enumerate() {
+    for (i, own) in read.addresses.items().iter().enumerate() {
         let at = at.item(&path, i);
         let text = source.need(at, "PrivateIpAddress", &own.address, "an IPv4 address")?;
         let read = address(source, at.field("PrivateIpAddress"), text, Some(Family::V4))?;
         addresses.push((!own.primary.is_set(), read));
-        public_address(source, at, own.public.as_ref(), &mut public)?;
+        public.extend(associated(source, at, own.public.as_ref())?);
     }
     if addresses.is_empty() {
         for (field, text) in [("PrimaryIpAddress", &read.primary_address), ("PrivateIpAddress", &read.address)] {
-            if let Some(text) = text.get() {
+            if let Some(text) = text.text() {
                 addresses.push((false, address(source, at.field(field), text, Some(Family::V4))?));
             }
         }
@@ -129,12 +135,16 @@ fn interface(source: &mut Source, at: At<'_>, read: &alibaba::Interface) -> Resu
     addresses.sort_by_key(|&(secondary, _)| secondary);
     let mut all: Vec<IpAddr> = addresses.into_iter().map(|(_, address)| address).collect();
     let path = read.v6.path("Ipv6Sets");
-    for (i, own) in read.v6.items.iter().enumerate() {
+    for (i, own) in read.v6.items().iter().enumerate() {
         let at = at.item(&path, i);
         let text = source.need(at, "Ipv6Address", &own.address, "an IPv6 address")?;
         all.push(address(source, at.field("Ipv6Address"), text, Some(Family::V6))?);
     }
     interface.addresses = distinct(all);
+    interface.addresses_unknown = read.address.is_absent()
+        && read.primary_address.is_absent()
+        && read.addresses.is_absent()
+        && read.v6.is_absent();
     let path = read.v4_prefixes.path("Ipv4PrefixSets");
     for (i, own) in read.v4_prefixes.items.iter().enumerate() {
         let at = at.item(&path, i);
@@ -147,7 +157,7 @@ fn interface(source: &mut Source, at: At<'_>, read: &alibaba::Interface) -> Resu
         let text = source.need(at, "Ipv6Prefix", &own.prefix, "an IPv6 block")?;
         interface.prefixes.push(cidr(source, at.field("Ipv6Prefix"), text, Some(Family::V6), Bare::Host)?);
     }
-    public_address(source, at, read.public.as_ref(), &mut public)?;
+    public.extend(associated(source, at, read.public.as_ref())?);
     interface.public = distinct(public);
     interface.place = Some(source.place(at));
     Ok(interface)
@@ -164,7 +174,7 @@ fn groups(source: &Source, at: At<'_>, read: &alibaba::GroupIds) -> Result<Optio
         let id = id.get().ok_or_else(|| source.missing(at.item(&path, i), "the id of a group"))?;
         ids.push(GroupId::from(id));
     }
-    Ok(Some(distinct(ids)))
+    attached(source, at.field(&path), ids).map(Some)
 }
 
 fn addresses(source: &Source, at: At<'_>, field: &str, read: &alibaba::Addresses) -> Result<Vec<IpAddr>, LoadError> {
@@ -178,15 +188,8 @@ fn addresses(source: &Source, at: At<'_>, field: &str, read: &alibaba::Addresses
     Ok(addresses)
 }
 
-fn public_address(
-    source: &Source,
-    at: At<'_>,
-    read: Option<&alibaba::PublicIp>,
-    public: &mut Vec<IpAddr>,
-) -> Result<(), LoadError> {
-    if let Some(text) = read.and_then(|read| read.address.get()) {
-        let at = at.field("AssociatedPublicIp");
-        public.push(address(source, at.field("PublicIpAddress"), text, None)?);
-    }
-    Ok(())
+/// The public address of an association.
+fn associated(source: &Source, at: At<'_>, read: Option<&alibaba::PublicIp>) -> Result<Option<IpAddr>, LoadError> {
+    let text = read.and_then(|read| read.address.get());
+    public_address(source, at.field("AssociatedPublicIp").field("PublicIpAddress"), text)
 }

@@ -33,7 +33,7 @@ pub(super) fn add(
             state.alibaba.add_listed(source, At::ROOT.item(&path, i), group)?;
         }
     }
-    if answer.permissions.is_some() || answer.group.get().is_some() {
+    if !answer.permissions.is_absent() || answer.group.get().is_some() {
         let id = match answer.group.get() {
             Some(id) => id.to_owned(),
             None => group_id(source, subject)?,

@@ -21,7 +21,7 @@ pub(super) fn rule(source: &mut Source, at: At<'_>, read: &Permission) -> Result
     let ends = Ends::of(direction, read);
     let peer = peer(source, at, &ends.remote)?;
     let local = block(source, at, ends.local)?;
-    for (field, _) in ends.meaningless.into_iter().filter(|(_, text)| text.get().is_some()) {
+    for (field, _) in ends.meaningless.into_iter().filter(|(_, text)| text.is_some()) {
         let message = "a group or list at the near end of a rule means nothing and was ignored";
         source.warn(WarningKind::SeveralPeers, at.field(field), message);
     }
@@ -65,36 +65,39 @@ fn direction(source: &Source, at: At<'_>, read: &Permission) -> Result<Direction
 
 /// One end of a rule, as its fields say.
 struct End<'a> {
-    v4: (&'static str, &'a Text),
-    v6: (&'static str, &'a Text),
-    group: (&'static str, &'a Text),
-    owner: &'a Text,
-    list: (&'static str, &'a Text),
+    v4: Field<'a>,
+    v6: Field<'a>,
+    group: Field<'a>,
+    owner: Option<&'a str>,
+    list: Field<'a>,
 }
+
+/// A field with its value, if it has one.
+type Field<'a> = (&'static str, Option<&'a str>);
 
 /// The two ends of a rule (ALI-40).
 struct Ends<'a> {
     remote: End<'a>,
-    local: [(&'static str, &'a Text); 2],
+    local: [Field<'a>; 2],
     /// A group or list at the near end, which means nothing.
-    meaningless: [(&'static str, &'a Text); 2],
+    meaningless: [Field<'a>; 2],
 }
 
 impl<'a> Ends<'a> {
     fn of(direction: Direction, read: &'a Permission) -> Self {
         let source = End {
-            v4: ("SourceCidrIp", &read.source_v4),
-            v6: ("Ipv6SourceCidrIp", &read.source_v6),
-            group: ("SourceGroupId", &read.source_group),
-            owner: &read.source_owner,
-            list: ("SourcePrefixListId", &read.source_list),
+            v4: ("SourceCidrIp", read.source_v4.get()),
+            v6: ("Ipv6SourceCidrIp", read.source_v6.get()),
+            group: ("SourceGroupId", read.source_group.get()),
+            owner: read.source_owner.get(),
+            list: ("SourcePrefixListId", read.source_list.get()),
         };
         let dest = End {
-            v4: ("DestCidrIp", &read.dest_v4),
-            v6: ("Ipv6DestCidrIp", &read.dest_v6),
-            group: ("DestGroupId", &read.dest_group),
-            owner: &read.dest_owner,
-            list: ("DestPrefixListId", &read.dest_list),
+            v4: ("DestCidrIp", read.dest_v4.get()),
+            v6: ("Ipv6DestCidrIp", read.dest_v6.get()),
+            group: ("DestGroupId", read.dest_group.get()),
+            owner: read.dest_owner.get(),
+            list: ("DestPrefixListId", read.dest_list.get()),
         };
         match direction {
             Direction::Ingress => {
@@ -110,7 +113,7 @@ impl<'a> Ends<'a> {
 impl<'a> End<'a> {
     /// The objects that are given, those that count first (ALI-38).
     fn given(&self) -> impl Iterator<Item = (&'static str, &'a str)> {
-        [self.v4, self.v6, self.group, self.list].into_iter().filter_map(|(field, text)| Some((field, text.get()?)))
+        [self.v4, self.v6, self.group, self.list].into_iter().filter_map(|(field, text)| Some((field, text?)))
     }
 
     fn count(&self) -> usize {
@@ -124,11 +127,11 @@ fn peer(source: &mut Source, at: At<'_>, end: &End<'_>) -> Result<Peer, LoadErro
     let given: Vec<_> = end.given().collect();
     let peer = if let Some(block) = block(source, at, [end.v4, end.v6])? {
         Peer::Cidr(block)
-    } else if let Some(id) = end.group.1.get() {
+    } else if let Some(id) = end.group.1 {
         let mut reference = GroupReference::new(id);
-        reference.owner = end.owner.get().map(Into::into);
+        reference.owner = end.owner.map(Into::into);
         Peer::Group(reference)
-    } else if let Some(id) = end.list.1.get() {
+    } else if let Some(id) = end.list.1 {
         Peer::PrefixList(id.into())
     } else {
         let fields = [end.v4, end.v6, end.group, end.list].map(|(field, _)| format!("`{field}`"));
@@ -145,9 +148,9 @@ fn peer(source: &mut Source, at: At<'_>, end: &End<'_>) -> Result<Peer, LoadErro
 }
 
 /// The block of one end, whose two fields exclude each other (ALI-38).
-fn block(source: &mut Source, at: At<'_>, fields: [(&str, &Text); 2]) -> Result<Option<Cidr>, LoadError> {
+fn block(source: &mut Source, at: At<'_>, fields: [Field<'_>; 2]) -> Result<Option<Cidr>, LoadError> {
     let [(v4_field, v4), (v6_field, v6)] = fields;
-    match (v4.get(), v6.get()) {
+    match (v4, v6) {
         (None, None) => Ok(None),
         (Some(text), None) => cidr(source, at.field(v4_field), text, Some(Family::V4), Bare::Host).map(Some),
         (None, Some(text)) => cidr(source, at.field(v6_field), text, Some(Family::V6), Bare::Host).map(Some),
@@ -235,13 +238,13 @@ fn ports(
     read: &Permission,
 ) -> Result<Ports, LoadError> {
     if let Some(text) = range {
-        if read.port_list.get().is_some() {
-            let message = "`PortRange` counts, not `PortRangeListId`";
+        if let Some(list) = read.port_list.get() {
+            let message = format!("`PortRange` counts, not the port list `{list}`");
             source.warn(WarningKind::IgnoredPorts, at, message);
         }
         return port_pair(source, at.field("PortRange"), text).map(Ports::Range);
     }
-    if let (None, Some(list)) = (read.ports.get(), read.port_list.get()) {
+    if let Some(list) = read.port_list.get() {
         return Ok(Ports::List(list.into()));
     }
     let message = format!("the {protocol} rule has no ports; read as all ports");

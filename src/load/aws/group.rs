@@ -1,12 +1,13 @@
 //! Groups of AWS, and the merging of the two views of their rules (AWS-21).
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::error::LoadError;
+use super::super::rules::{kept, same_rule, warn_of_repetition};
 use super::super::source::{At, Source};
 use super::super::warning::{Warning, WarningKind};
-use super::rule::{GroupName, group_rule, permissions};
+use super::rule::{GroupName, Permissions, group_rule, list_field, permissions};
 use crate::model::{AccountId, GroupId, Network, Peer, Place, Rule, RuleCoverage, RuleId, SecurityGroup, VpcId};
 use crate::net::Direction;
 use crate::wire::aws;
@@ -23,9 +24,11 @@ pub(in super::super) struct Groups {
 
 /// A group with its permissions.
 struct GroupView {
+    /// The group without its rules.
     group: SecurityGroup,
     place: Place,
-    names: Vec<GroupName>,
+    /// The rules of the directions that documents do not leave out.
+    lists: BTreeMap<Direction, Permissions>,
 }
 
 /// The rules of one group, each by itself.
@@ -46,22 +49,33 @@ impl Groups {
         group.network = read.vpc.get().map(|vpc| Network::Vpc(vpc.into()));
         group.owner = read.owner.get().map(Into::into);
         group.tags = super::tags(&read.tags);
-        let mut names = Vec::new();
-        permissions(source, at, Direction::Ingress, &read.ingress.0, &mut group.rules, &mut names)?;
-        permissions(source, at, Direction::Egress, &read.egress.0, &mut group.rules, &mut names)?;
+        let mut lists = BTreeMap::new();
+        for (direction, list) in [(Direction::Ingress, &read.ingress), (Direction::Egress, &read.egress)] {
+            if let Some(list) = list.get() {
+                lists.insert(direction, permissions(source, at, direction, &list.0)?);
+            }
+        }
         let place = source.place(at);
         group.place = Some(place.clone());
         match self.groups.entry(group.id.clone()) {
             Entry::Vacant(entry) => {
-                entry.insert(GroupView { group, place, names });
+                entry.insert(GroupView { group, place, lists });
                 Ok(())
             }
-            Entry::Occupied(entry) if same_group(&entry.get().group, &group) => Ok(()),
-            Entry::Occupied(entry) => Err(LoadError::Conflict {
-                first: entry.get().place.clone(),
-                second: place,
-                what: format!("they describe the group `{id}` differently"),
-            }),
+            Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                if !known.agrees(&group, &lists) {
+                    return Err(LoadError::Conflict {
+                        first: known.place.clone(),
+                        second: place,
+                        what: format!("they describe the group `{id}` differently"),
+                    });
+                }
+                for (direction, list) in lists {
+                    known.lists.entry(direction).or_insert(list);
+                }
+                Ok(())
+            }
         }
     }
 
@@ -105,12 +119,20 @@ impl Groups {
     ) -> Result<Vec<SecurityGroup>, LoadError> {
         self.resolve_names()?;
         let mut groups = Vec::with_capacity(self.groups.len());
-        for (id, GroupView { mut group, .. }) in self.groups {
-            group.rules = each_once(&group.id, group.rules, warnings);
+        for (id, GroupView { mut group, lists, .. }) in self.groups {
+            let known: BTreeSet<Direction> = lists.keys().copied().collect();
+            group.coverage = match (known.first(), known.len()) {
+                (None, _) => RuleCoverage::Partial,
+                (Some(&direction), 1) => RuleCoverage::OnlyDirection(direction),
+                _ => RuleCoverage::Complete,
+            };
+            let rules = lists.into_values().flat_map(|list| list.rules).collect();
+            group.rules = each_once(&group.id, rules, warnings);
             if let Some(mut view) = self.rules.remove(&id) {
                 view.rules = each_once(&id, view.rules, warnings);
-                merge(&mut group, view, rules_complete)?;
+                merge(&mut group, &known, view, rules_complete)?;
             }
+            warn_if_partly_known(&group, &known, warnings);
             groups.push(group);
         }
         for (id, view) in self.rules {
@@ -128,7 +150,7 @@ impl Groups {
 
     /// Finds the groups that rules name without an id, within their VPC.
     fn resolve_names(&mut self) -> Result<(), LoadError> {
-        if self.groups.values().all(|view| view.names.is_empty()) {
+        if self.groups.values().flat_map(|view| view.lists.values()).all(|list| list.names.is_empty()) {
             return Ok(());
         }
         let by_name: BTreeMap<(Option<VpcId>, String), GroupId> = self
@@ -136,22 +158,24 @@ impl Groups {
             .values()
             .filter_map(|view| Some(((view.group.vpc().cloned(), view.group.name.clone()?), view.group.id.clone())))
             .collect();
-        for view in self.groups.values_mut() {
-            let vpc = view.group.vpc().cloned();
-            for GroupName { rule, name } in &view.names {
-                let Some(rule) = view.group.rules.get_mut(*rule) else {
-                    continue;
-                };
-                let Some(id) = by_name.get(&(vpc.clone(), name.clone())) else {
-                    let place = rule.place.as_ref().unwrap_or(&view.place);
-                    return Err(LoadError::Value {
-                        place: Place::new(place.source(), format!("{}.GroupId", place.path())),
-                        found: format!("only the name `{name}`, which no group of this VPC has"),
-                        expected: "the id of a group".to_owned(),
-                    });
-                };
-                if let Peer::Group(reference) = &mut rule.peer {
-                    reference.id = id.clone();
+        for GroupView { group, place, lists } in self.groups.values_mut() {
+            let vpc = group.vpc().cloned();
+            for Permissions { rules, names } in lists.values_mut() {
+                for GroupName { rule, name } in names {
+                    let Some(rule) = rules.get_mut(*rule) else {
+                        continue;
+                    };
+                    let Some(id) = by_name.get(&(vpc.clone(), name.clone())) else {
+                        let place = rule.place.as_ref().unwrap_or(place);
+                        return Err(LoadError::Value {
+                            place: Place::new(place.source(), format!("{}.GroupId", place.path())),
+                            found: format!("only the name `{name}`, which no group of this VPC has"),
+                            expected: "the id of a group".to_owned(),
+                        });
+                    };
+                    if let Peer::Group(reference) = &mut rule.peer {
+                        reference.id = id.clone();
+                    }
                 }
             }
         }
@@ -159,81 +183,98 @@ impl Groups {
     }
 }
 
-/// Rules without those that repeat another (AWS-36, trap T20).
-fn each_once(group: &GroupId, rules: Vec<Rule>, warnings: &mut Vec<Warning>) -> Vec<Rule> {
-    let mut first = BTreeMap::new();
-    let mut repeated = Vec::new();
-    for (i, rule) in rules.iter().enumerate() {
-        match first.entry(rule.identity()) {
-            Entry::Vacant(entry) => {
-                entry.insert(i);
-            }
-            Entry::Occupied(_) => {
-                repeated.push(i);
-                let id = rule.id.as_ref().map(|id| format!(" `{id}`")).unwrap_or_default();
-                let message = format!("the rule{id} of `{group}` repeats another one, `{rule}`, and was left out");
-                if let Some(place) = rule.place.clone() {
-                    warnings.push(Warning { kind: WarningKind::Duplicate, place, message });
-                }
-            }
-        }
+impl GroupView {
+    /// Whether another description of the group says the same, as far as both have it.
+    fn agrees(&self, group: &SecurityGroup, lists: &BTreeMap<Direction, Permissions>) -> bool {
+        let same_rules = |a: &Permissions, b: &Permissions| {
+            a.names == b.names
+                && a.rules.len() == b.rules.len()
+                && a.rules.iter().zip(&b.rules).all(|(a, b)| same_rule(a, b))
+        };
+        let bare = |group: &SecurityGroup| SecurityGroup { place: None, ..group.clone() };
+        bare(&self.group) == bare(group)
+            && lists.iter().all(|(direction, list)| self.lists.get(direction).is_none_or(|own| same_rules(own, list)))
     }
-    drop(first);
-    let mut repeated = repeated.into_iter().peekable();
-    rules
-        .into_iter()
-        .enumerate()
-        .filter_map(|(i, rule)| if repeated.next_if_eq(&i).is_some() { None } else { Some(rule) })
-        .collect()
 }
 
-/// Gives the rules of a group the ids and tags of the other view.
-fn merge(group: &mut SecurityGroup, view: RulesView, complete: bool) -> Result<(), LoadError> {
-    let known: BTreeMap<_, usize> = group.rules.iter().enumerate().map(|(i, rule)| (rule.identity(), i)).collect();
+/// Rules without those that repeat another (AWS-36, trap T20).
+fn each_once(group: &GroupId, rules: Vec<Rule>, warnings: &mut Vec<Warning>) -> Vec<Rule> {
+    let mut seen = BTreeSet::new();
+    let mut keep = Vec::with_capacity(rules.len());
+    for rule in &rules {
+        let new = seen.insert(rule.identity());
+        if !new {
+            warn_of_repetition(group, rule, warnings);
+        }
+        keep.push(new);
+    }
+    drop(seen);
+    kept(rules, keep)
+}
+
+/// Tells which rules the documents leave out.
+fn warn_if_partly_known(group: &SecurityGroup, known: &BTreeSet<Direction>, warnings: &mut Vec<Warning>) {
+    let Some(place) = group.place.clone().filter(|_| group.coverage != RuleCoverage::Complete) else {
+        return;
+    };
+    let missing: Vec<String> = Direction::ALL
+        .into_iter()
+        .filter(|direction| !known.contains(direction))
+        .map(|direction| format!("{direction} rules (`{}` is absent)", list_field(direction)))
+        .collect();
+    let message =
+        format!("not known of the group `{}`: {}; DescribeSecurityGroupRules tells too", group.id, missing.join(", "));
+    warnings.push(Warning { kind: WarningKind::PartlyKnownGroup, place, message });
+}
+
+/// Gives the rules of a group the ids and tags of the other view, and the rules of the directions that
+/// the group's documents leave out; `known` are the others.
+fn merge(
+    group: &mut SecurityGroup,
+    known: &BTreeSet<Direction>,
+    view: RulesView,
+    complete: bool,
+) -> Result<(), LoadError> {
+    let indices: BTreeMap<_, usize> = group.rules.iter().enumerate().map(|(i, rule)| (rule.identity(), i)).collect();
     let mut details = vec![None; group.rules.len()];
+    let mut others = Vec::new();
     let conflict = |rule: &Rule, other: Option<&Place>| LoadError::Conflict {
         first: rule.place.clone().unwrap_or_else(|| view.place.clone()),
         second: other.unwrap_or(&view.place).clone(),
         what: format!("only the first has the rule `{rule}` of the group `{}`", group.id),
     };
-    for rule in &view.rules {
-        match known.get(&rule.identity()).and_then(|&i| details.get_mut(i)) {
+    for rule in view.rules {
+        match indices.get(&rule.identity()).and_then(|&i| details.get_mut(i)) {
             Some(detail) => *detail = Some(rule),
-            None => return Err(conflict(rule, group.place.as_ref())),
+            None if known.contains(&rule.direction) => return Err(conflict(&rule, group.place.as_ref())),
+            None => others.push(rule),
         }
     }
     if complete && let Some((rule, _)) = group.rules.iter().zip(&details).find(|(_, detail)| detail.is_none()) {
         return Err(conflict(rule, None));
     }
-    drop(known);
+    drop(indices);
     for (rule, detail) in group.rules.iter_mut().zip(details) {
         let Some(detail) = detail else {
             continue;
         };
-        rule.id.clone_from(&detail.id);
-        rule.tags.clone_from(&detail.tags);
-        if rule.description.is_none() {
-            rule.description.clone_from(&detail.description);
-        }
-        if let (Peer::Group(here), Peer::Group(there)) = (&mut rule.peer, &detail.peer) {
-            here.owner = here.owner.take().or_else(|| there.owner.clone());
-            here.vpc = here.vpc.take().or_else(|| there.vpc.clone());
+        rule.id = detail.id;
+        rule.tags = detail.tags;
+        rule.description = rule.description.take().or(detail.description);
+        if let (Peer::Group(here), Peer::Group(there)) = (&mut rule.peer, detail.peer) {
+            here.owner = here.owner.take().or(there.owner);
+            here.vpc = here.vpc.take().or(there.vpc);
             here.peering = here.peering.or(there.peering);
         }
+    }
+    group.rules.extend(others);
+    // Inbound rules first, as everywhere; the sort is stable.
+    group.rules.sort_by_key(|rule| rule.direction);
+    if complete {
+        group.coverage = RuleCoverage::Complete;
     }
     if group.owner.is_none() {
         group.owner = view.owner;
     }
     Ok(())
-}
-
-/// Whether two rules are equal wherever they were read.
-fn same_rule(a: &Rule, b: &Rule) -> bool {
-    let bare = |rule: &Rule| Rule { place: None, ..rule.clone() };
-    bare(a) == bare(b)
-}
-
-fn same_group(a: &SecurityGroup, b: &SecurityGroup) -> bool {
-    let bare = |group: &SecurityGroup| SecurityGroup { place: None, rules: Vec::new(), ..group.clone() };
-    bare(a) == bare(b) && a.rules.len() == b.rules.len() && a.rules.iter().zip(&b.rules).all(|(a, b)| same_rule(a, b))
 }

@@ -1,9 +1,11 @@
 //! Interfaces and instances of AWS (AWS-22, AWS-24).
 
+use std::net::IpAddr;
+
 use super::super::error::LoadError;
 use super::super::source::{At, Source};
 use super::super::state::State;
-use super::super::value::{Bare, address, cidr, distinct};
+use super::super::value::{Bare, address, attached, cidr, distinct, public_address};
 use crate::model::{GroupId, Instance, Interface};
 use crate::net::Family;
 use crate::wire::{List, aws};
@@ -70,18 +72,18 @@ fn interface(source: &mut Source, at: At<'_>, read: &aws::Interface) -> Result<I
     }
     let mut public = Vec::new();
     let mut addresses = Vec::new();
-    for (i, own) in read.addresses.0.iter().enumerate() {
+    for (i, own) in read.addresses.items().iter().enumerate() {
         let at = at.item("PrivateIpAddresses", i);
         let text = source.need(at, "PrivateIpAddress", &own.address, "an IPv4 address")?;
         let read = address(source, at.field("PrivateIpAddress"), text, Some(Family::V4))?;
         addresses.push((!own.primary.is_set(), read));
-        public_address(source, at, own.association.as_ref(), &mut public)?;
+        public.extend(associated(source, at, own.association.as_ref())?);
     }
-    if let (true, Some(text)) = (addresses.is_empty(), read.address.get()) {
+    if let (true, Some(text)) = (addresses.is_empty(), read.address.text()) {
         addresses.push((false, address(source, at.field("PrivateIpAddress"), text, None)?));
     }
     let mut v6 = Vec::new();
-    for (i, own) in read.v6.0.iter().enumerate() {
+    for (i, own) in read.v6.items().iter().enumerate() {
         let at = at.item("Ipv6Addresses", i);
         let text = source.need(at, "Ipv6Address", &own.address, "an IPv6 address")?;
         v6.push((!own.primary.is_set(), address(source, at.field("Ipv6Address"), text, Some(Family::V6))?));
@@ -90,6 +92,7 @@ fn interface(source: &mut Source, at: At<'_>, read: &aws::Interface) -> Result<I
     addresses.sort_by_key(|&(secondary, _)| secondary);
     v6.sort_by_key(|&(secondary, _)| secondary);
     interface.addresses = distinct(addresses.into_iter().chain(v6).map(|(_, address)| address));
+    interface.addresses_unknown = read.address.is_absent() && read.addresses.is_absent() && read.v6.is_absent();
     for (i, own) in read.v4_prefixes.0.iter().enumerate() {
         let at = at.item("Ipv4Prefixes", i);
         let text = source.need(at, "Ipv4Prefix", &own.prefix, "an IPv4 block")?;
@@ -102,7 +105,7 @@ fn interface(source: &mut Source, at: At<'_>, read: &aws::Interface) -> Result<I
         let block = cidr(source, at.field("Ipv6Prefix"), text, Some(Family::V6), Bare::Refused)?;
         interface.prefixes.push(block);
     }
-    public_address(source, at, read.association.as_ref(), &mut public)?;
+    public.extend(associated(source, at, read.association.as_ref())?);
     interface.public = distinct(public);
     interface.place = Some(source.place(at));
     Ok(interface)
@@ -123,18 +126,15 @@ fn groups(
         .enumerate()
         .map(|(i, group)| source.need(at.item(field, i), "GroupId", &group.id, "the id of a group").map(Into::into))
         .collect();
-    ids.map(distinct).map(Some)
+    attached(source, at.field(field), ids?).map(Some)
 }
 
-fn public_address(
+/// The public address of an association.
+fn associated(
     source: &Source,
     at: At<'_>,
     association: Option<&aws::Association>,
-    public: &mut Vec<std::net::IpAddr>,
-) -> Result<(), LoadError> {
-    if let Some(text) = association.and_then(|association| association.public.get()) {
-        let at = at.field("Association");
-        public.push(address(source, at.field("PublicIp"), text, None)?);
-    }
-    Ok(())
+) -> Result<Option<IpAddr>, LoadError> {
+    let text = association.and_then(|association| association.public.get());
+    public_address(source, at.field("Association").field("PublicIp"), text)
 }

@@ -9,10 +9,26 @@ use crate::net::{Direction, Family, IcmpMessage, IcmpSelector, PortRange, Protoc
 use crate::wire::{Int, Text, aws};
 
 /// A rule's group by name only, which is found when all groups are known.
+#[derive(PartialEq)]
 pub(super) struct GroupName {
     /// The index of the rule.
     pub(super) rule: usize,
     pub(super) name: String,
+}
+
+/// The rules of one direction of a group.
+#[derive(Default)]
+pub(super) struct Permissions {
+    pub(super) rules: Vec<Rule>,
+    pub(super) names: Vec<GroupName>,
+}
+
+/// The field of a group that holds the rules of a direction.
+pub(super) fn list_field(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Ingress => "IpPermissions",
+        Direction::Egress => "IpPermissionsEgress",
+    }
 }
 
 /// The rules of one direction of a group: one for every source of every permission (AWS-1, AWS-13,
@@ -22,15 +38,10 @@ pub(super) fn permissions(
     group: At<'_>,
     direction: Direction,
     permissions: &[aws::Permission],
-    rules: &mut Vec<Rule>,
-    names: &mut Vec<GroupName>,
-) -> Result<(), LoadError> {
-    let field = match direction {
-        Direction::Ingress => "IpPermissions",
-        Direction::Egress => "IpPermissionsEgress",
-    };
+) -> Result<Permissions, LoadError> {
+    let Permissions { mut rules, mut names } = Permissions::default();
     for (i, permission) in permissions.iter().enumerate() {
-        let at = group.item(field, i);
+        let at = group.item(list_field(direction), i);
         let traffic = traffic(source, at, &permission.protocol, permission.from, permission.to)?;
         let before = rules.len();
         let mut add = |source: &mut Source, at: At<'_>, peer: Peer, description: &Text| {
@@ -78,7 +89,7 @@ pub(super) fn permissions(
             );
         }
     }
-    Ok(())
+    Ok(Permissions { rules, names })
 }
 
 /// A rule of the view that has an id for each (AWS-17), without its group.
