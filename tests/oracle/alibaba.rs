@@ -137,7 +137,7 @@ fn from_member(question: &Question<'_>, group: &str, remote: IpAddr) -> Truth {
     if question.interface.nic == Some(NicType::Internet) {
         return Truth::No;
     }
-    is_member(question, group, remote, |_| Truth::Yes)
+    is_member(question, group, remote, None, |_| Truth::Yes)
 }
 
 /// ALI-3: inbound is denied; outbound basic groups allow and enterprise groups deny.

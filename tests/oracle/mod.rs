@@ -224,7 +224,8 @@ pub(crate) fn far_end(question: &Question<'_>, group: &SecurityGroup, rule: &Rul
                 return Truth::No;
             }
             let works = |vpc: Option<&VpcId>| reference_works(question, group, reference, vpc);
-            is_member(question, reference.id.as_str(), remote, works)
+            let here = question.interface.vpc.as_ref().or_else(|| group.vpc());
+            is_member(question, reference.id.as_str(), remote, here, works)
         }
         _ => Truth::Maybe,
     }
@@ -272,6 +273,7 @@ pub(crate) fn is_member(
     question: &Question<'_>,
     group: &str,
     address: IpAddr,
+    here: Option<&VpcId>,
     counts: impl Fn(Option<&VpcId>) -> Truth,
 ) -> Truth {
     let inventory = question.inventory;
@@ -306,7 +308,7 @@ pub(crate) fn is_member(
     if all_known {
         return found;
     }
-    // A member that was not described may be in any VPC, and the interface's own is one (AWS-45).
-    let anywhere = counts(None).or(counts(question.interface.vpc.as_ref()));
+    // A member that was not described may be in any VPC, and the one here is one (AWS-45).
+    let anywhere = counts(None).or(counts(here));
     found.or(Truth::Maybe.and(anywhere))
 }
