@@ -289,10 +289,19 @@ fn wrong_company() {
 #[test]
 fn nothing_to_load() {
     assert_eq!(error_of(&[]), "no document of AWS or Alibaba Cloud in what was loaded: nothing was given");
-    assert_eq!(error_of(&["{}"]), "no document of AWS or Alibaba Cloud in `a.json`");
-    assert_eq!(error_of(&["{}", "[]", "1"]), "no document of AWS or Alibaba Cloud in `a.json` and 2 others");
+    assert_eq!(
+        error_of(&["{}"]),
+        "no document of AWS or Alibaba Cloud in `a.json` (a.json: not an answer that is read here; it was skipped)"
+    );
+    assert_eq!(
+        error_of(&["{}", "[]", "1"]),
+        "no document of AWS or Alibaba Cloud in `a.json` and 2 others (a.json: not an answer that is read here; it was skipped; and 2 more)"
+    );
     let expected = Loader::new().expect_provider(Provider::Aws).document("a.json", b"{}", None).unwrap().finish();
-    assert_eq!(expected.unwrap_err().to_string(), "no document of AWS or Alibaba Cloud in `a.json`");
+    assert_eq!(
+        expected.unwrap_err().to_string(),
+        "no document of AWS or Alibaba Cloud in `a.json` (a.json: not an answer that is read here; it was skipped)"
+    );
     let folder = std::env::temp_dir().join(format!("secgroup-load-empty-{}", std::process::id()));
     let _ = fs::remove_dir_all(&folder);
     let name = folder.display();

@@ -1,12 +1,12 @@
 //! One test for each bug that was found, named for what went wrong.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use secgroup::engine::{AlibabaEngine, AwsEngine, PolicyEngine, Scope};
+use secgroup::engine::{AlibabaEngine, AwsEngine, PolicyEngine, Probe, Scope, path};
 use secgroup::model::{
-    GroupReference, Interface, IntraGroupPolicy, Inventory, Network, Peer, PeeringStatus, Rule, SecurityGroup, Traffic,
-    VpcRelation,
+    GroupReference, Interface, IntraGroupPolicy, Inventory, Network, Peer, PeeringStatus, Rule, RuleCoverage,
+    SecurityGroup, Traffic, VpcRelation,
 };
-use secgroup::net::{Direction, Flow};
+use secgroup::net::{Cidr, Direction, Family, Flow};
 use secgroup::policy::{Decision, Explanation, Missing, Verdict};
 
 fn ask(engine: &dyn PolicyEngine, inventory: &Inventory, interface: &str, flow: &Flow) -> (Decision, Explanation) {
@@ -141,4 +141,38 @@ fn members_not_described_may_be_in_the_same_vpc() {
     assert_eq!(verdict(&inventory(None)), Verdict::Indeterminate);
     // A reference that names the other VPC is about that one.
     assert_eq!(verdict(&inventory(Some("vpc-b"))), Verdict::Deny);
+}
+
+/// Found by fuzzing: a priority of 0, which the cloud does not have (ALI-52), stood ahead of every rule
+/// that was not loaded, so an accept at 0 was certain although a drop may stand at 1.
+#[test]
+fn a_priority_of_zero_is_not_ahead_of_rules_that_were_not_loaded() {
+    let mut group = SecurityGroup::basic("sg-1", IntraGroupPolicy::Drop)
+        .with_rule(Rule::allow(Direction::Ingress, Traffic::All, Cidr::all(Family::V4)).with_priority(0));
+    group.coverage = RuleCoverage::Partial;
+    let interface = Interface::new("eni-1").with_groups(["sg-1"]);
+    let inventory = Inventory::builder().group(group).interface(interface).build().unwrap();
+    let scope = Scope::of(&inventory, "eni-1", Direction::Ingress).unwrap();
+    let policy = AlibabaEngine::new().lower(&scope).unwrap();
+    assert_eq!(policy.decide(&Flow::tcp([192, 0, 2, 1].into(), 80)).verdict, Verdict::Indeterminate);
+}
+
+/// Found by review: two interfaces in VPCs whose ranges overlap; who has the member's address is not
+/// therefore the member.
+#[test]
+fn a_path_from_a_stranger_with_a_members_address_is_not_allowed() {
+    let address = [10, 0, 0, 7].into();
+    let rule = Rule::allow(Direction::Ingress, Traffic::tcp(80), Peer::group("sg-2"));
+    let out = Rule::allow(Direction::Egress, Traffic::All, Cidr::all(Family::V4));
+    let inventory = Inventory::builder()
+        .group(SecurityGroup::aws("sg-1").with_rule(rule))
+        .group(SecurityGroup::aws("sg-2").with_rule(out.clone()))
+        .group(SecurityGroup::aws("sg-3").with_rule(out))
+        .interface(Interface::new("a").in_vpc("v1").with_groups(["sg-1"]).with_address([10, 0, 0, 1].into()))
+        .interface(Interface::new("member").in_vpc("v1").with_groups(["sg-2"]).with_address(address))
+        .interface(Interface::new("stranger").in_vpc("v2").with_groups(["sg-3"]).with_address(address))
+        .build()
+        .unwrap();
+    let ask = |from| path(&AwsEngine::new(), &inventory, from, "a", &Probe::tcp(80)).unwrap().verdict;
+    assert_eq!((ask("member"), ask("stranger")), (Verdict::Allow, Verdict::Deny));
 }

@@ -41,7 +41,7 @@ pub(super) fn finish(
     let mut groups = state.aws.finish(complete(aws::RULES_CALL), warnings)?;
     groups.extend(state.alibaba.finish(warnings)?);
     let prefix_lists = state.prefix_lists.finish(warnings)?;
-    let port_lists = state.port_lists.finish(warnings);
+    let port_lists = state.port_lists.finish(warnings)?;
     let (interfaces, instances) = state.interfaces.finish(warnings);
 
     let mut inventory = Inventory::builder();

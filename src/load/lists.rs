@@ -23,6 +23,8 @@ struct Parts {
     description: Option<Description>,
     entries: Vec<(Cidr, Place)>,
     pages: Pages,
+    /// Every page, and whether another follows.
+    answers: Vec<(Place, bool)>,
 }
 
 /// The prefix lists that were met.
@@ -59,13 +61,21 @@ impl PrefixLists {
 
     /// Notes a page of entries; `open` if another follows.
     pub(super) fn page(&mut self, id: &PrefixListId, place: &Place, open: bool) {
-        self.0.entry(id.clone()).or_default().pages.add(place, open);
+        let parts = self.0.entry(id.clone()).or_default();
+        parts.pages.add(place, open);
+        parts.answers.push((place.clone(), open));
     }
 
     pub(super) fn finish(self, warnings: &mut Vec<Warning>) -> Result<Vec<PrefixList>, LoadError> {
         self.0
             .into_iter()
-            .map(|(id, Parts { description, entries, pages })| {
+            .map(|(id, Parts { description, entries, pages, answers })| {
+                let mut by_document: BTreeMap<&str, BTreeSet<Cidr>> = BTreeMap::new();
+                for (entry, place) in &entries {
+                    by_document.entry(place.source()).or_default().insert(*entry);
+                }
+                let of = |place: &Place| by_document.get(place.source()).cloned().unwrap_or_default();
+                one_version("prefix list", id.as_str(), answers.iter().map(|(place, open)| (place, *open, of(place))))?;
                 let mut list = PrefixList::unknown(id);
                 list.place = description.as_ref().map(|d| d.place.clone()).or_else(|| pages.first().cloned());
                 if let Some(description) = description {
@@ -95,6 +105,28 @@ impl PrefixLists {
     }
 }
 
+/// Refuses two whole answers that hold different entries: they are of different moments, and only the
+/// current version counts (AWS-46). Pages of one answer are not compared.
+fn one_version<'a, T: PartialEq>(
+    kind: &str,
+    id: &str,
+    answers: impl Iterator<Item = (&'a Place, bool, T)>,
+) -> Result<(), LoadError> {
+    let answers: Vec<_> = answers.collect();
+    let ([(first, _, entries), others @ ..], false) = (answers.as_slice(), answers.iter().any(|(_, open, _)| *open))
+    else {
+        return Ok(());
+    };
+    match others.iter().find(|(_, _, other)| other != entries) {
+        Some((second, ..)) => Err(LoadError::Conflict {
+            first: (*first).clone(),
+            second: (*second).clone(),
+            what: format!("they give the {kind} `{id}` different entries"),
+        }),
+        None => Ok(()),
+    }
+}
+
 /// Whether two say the same, or one says nothing.
 fn agree<T: PartialEq>(a: Option<&T>, b: Option<&T>) -> bool {
     a.is_none() || b.is_none() || a == b
@@ -102,24 +134,34 @@ fn agree<T: PartialEq>(a: Option<&T>, b: Option<&T>) -> bool {
 
 /// The port lists that were met, with the pages of their entries.
 #[derive(Debug, Default)]
-pub(super) struct PortLists(BTreeMap<PortListId, (Vec<PortRange>, Pages)>);
+pub(super) struct PortLists(BTreeMap<PortListId, PortPages>);
+
+/// Entries by page, with the page's place and whether another follows.
+type PortPages = (Vec<(Place, bool, Vec<PortRange>)>, Pages);
 
 impl PortLists {
     pub(super) fn add(&mut self, id: &PortListId, entries: Vec<PortRange>, place: &Place, open: bool) {
         let (known, pages) = self.0.entry(id.clone()).or_default();
-        known.extend(entries);
+        known.push((place.clone(), open, entries));
         pages.add(place, open);
     }
 
-    pub(super) fn finish(self, warnings: &mut Vec<Warning>) -> Vec<PortList> {
+    pub(super) fn finish(self, warnings: &mut Vec<Warning>) -> Result<Vec<PortList>, LoadError> {
         self.0
             .into_iter()
-            .map(|(id, (entries, pages))| {
+            .map(|(id, (answers, pages))| {
+                let set = |entries: &[PortRange]| entries.iter().copied().collect::<BTreeSet<_>>();
+                one_version(
+                    "port list",
+                    id.as_str(),
+                    answers.iter().map(|(place, open, entries)| (place, *open, set(entries))),
+                )?;
+                let entries: Vec<PortRange> = answers.into_iter().flat_map(|(.., entries)| entries).collect();
                 let mut list = PortList::new(id, super::value::distinct(entries));
                 list.complete = pages.complete();
                 list.place = pages.first().cloned();
                 pages.warn_if_open("entries", Some(list.id.as_str()), warnings);
-                list
+                Ok(list)
             })
             .collect()
     }

@@ -156,6 +156,9 @@ impl Loader {
             let name = entry.file_name().map(OsStr::to_string_lossy).unwrap_or_default().into_owned();
             let skipped = if entry.is_dir() {
                 "the folder was skipped; only files directly in the folder are read"
+            } else if entry.exists() && !entry.is_file() {
+                // A pipe would be waited for, perhaps for ever.
+                "it was skipped; it is not a regular file"
             } else if is_json(&name) {
                 self.read(&entry, &name)?;
                 continue;
@@ -203,6 +206,14 @@ impl Loader {
                 [] => "what was loaded: nothing was given".to_owned(),
                 [one] => one.clone(),
                 [first, rest @ ..] => format!("{first} and {} others", rest.len()),
+            };
+            let skipped: Vec<&Warning> = self.state.warnings.iter().filter(|warning| warning.kind.is_skip()).collect();
+            let path = match skipped.as_slice() {
+                [] => path,
+                [first, rest @ ..] => {
+                    let more = if rest.is_empty() { String::new() } else { format!("; and {} more", rest.len()) };
+                    format!("{path} ({first}{more})")
+                }
             };
             return Err(LoadError::NoDocuments { path });
         };

@@ -84,3 +84,10 @@ pub enum WarningKind {
     /// told (AWS-75).
     VpcRangesUnknown,
 }
+
+impl WarningKind {
+    /// Whether a whole document was left out.
+    pub(super) fn is_skip(self) -> bool {
+        matches!(self, Self::UnrecognisedDocument | Self::SkippedFile)
+    }
+}

@@ -47,9 +47,9 @@ pub fn answer(question: &Question<'_>, readings: Readings, flow: &Flow) -> Answe
         let rules = group.iter().flat_map(|group| group.rules.iter());
         for (index, rule) in rules.filter(|rule| rule.direction == question.direction).enumerate() {
             let Some(group) = group else { continue };
-            // ALI-52: the priority is 1 if the rule names none. ALI-2: smaller first, drop before
+            // ALI-52: the priority is 1 if the rule names none, or 0, which there is not. ALI-2: smaller first, drop before
             // accept, and nothing else ever breaks ties.
-            let priority = rule.priority.map_or(1, |Priority(number)| number);
+            let priority = rule.priority.map_or(1, |Priority(number)| number.max(1));
             let allows = rule.action == Action::Allow;
             let name = match &rule.id {
                 Some(id) => id.to_string(),

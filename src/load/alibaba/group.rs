@@ -216,11 +216,47 @@ impl Parts {
             }
         }
         group.place = group.place.take().or_else(|| self.answers.first().map(|answer| answer.place.clone()));
+        let one_moment = one_moment(&group, &self.answers);
         group.coverage = coverage(&group, &self.answers, warnings);
         warn_if_partly_known(&group, &self.answers, warnings);
+        // Two descriptions of one rule say more than two sets of rules, so they go first.
         group.rules = union(self.answers, &group.id, warnings)?;
+        one_moment?;
         Ok(group)
     }
+}
+
+/// Refuses two whole answers that hold different rules of one direction and card: they are of different
+/// moments. Answers about different directions or cards are none, and pages are not compared.
+fn one_moment(group: &SecurityGroup, answers: &[Answer]) -> Result<(), LoadError> {
+    if answers.iter().any(|answer| answer.open) {
+        return Ok(());
+    }
+    let classic = group.network == Some(Network::Classic);
+    let mut known = BTreeMap::new();
+    for answer in answers {
+        let mut parts: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for rule in answer.rules.iter().flatten() {
+            let part = (rule.direction, rule.nic.filter(|_| classic));
+            parts.entry(part).or_default().insert(rule.identity());
+        }
+        for (part, rules) in parts {
+            match known.entry(part) {
+                Entry::Vacant(entry) => {
+                    entry.insert((rules, &answer.place));
+                }
+                Entry::Occupied(entry) if entry.get().0 == rules => {}
+                Entry::Occupied(entry) => {
+                    return Err(LoadError::Conflict {
+                        first: entry.get().1.clone(),
+                        second: answer.place.clone(),
+                        what: format!("they give the group `{}` different {} rules", group.id, part.0),
+                    });
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn warn_if_partly_known(group: &SecurityGroup, answers: &[Answer], warnings: &mut Vec<Warning>) {

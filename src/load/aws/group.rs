@@ -8,7 +8,9 @@ use super::super::rules::{kept, same_rule, warn_of_repetition};
 use super::super::source::{At, Source};
 use super::super::warning::{Warning, WarningKind};
 use super::rule::{GroupName, Permissions, group_rule, list_field, permissions};
-use crate::model::{AccountId, GroupId, Network, Peer, Place, Rule, RuleCoverage, RuleId, SecurityGroup, VpcId};
+use crate::model::{
+    AccountId, GroupId, Network, Peer, PeeringStatus, Place, Rule, RuleCoverage, RuleId, SecurityGroup, VpcId,
+};
 use crate::net::Direction;
 use crate::wire::aws;
 
@@ -202,7 +204,7 @@ fn each_once(group: &GroupId, rules: Vec<Rule>, warnings: &mut Vec<Warning>) -> 
     let mut seen = BTreeSet::new();
     let mut keep = Vec::with_capacity(rules.len());
     for rule in &rules {
-        let new = seen.insert(rule.identity());
+        let new = seen.insert((rule.identity(), across(rule)));
         if !new {
             warn_of_repetition(group, rule, warnings);
         }
@@ -210,6 +212,14 @@ fn each_once(group: &GroupId, rules: Vec<Rule>, warnings: &mut Vec<Warning>) -> 
     }
     drop(seen);
     kept(rules, keep)
+}
+
+/// The VPC and the peering that a reference goes through: there may be two to one group.
+fn across(rule: &Rule) -> (Option<&VpcId>, Option<PeeringStatus>) {
+    match &rule.peer {
+        Peer::Group(reference) => (reference.vpc.as_ref(), reference.peering),
+        _ => (None, None),
+    }
 }
 
 /// Tells which rules the documents leave out.
@@ -235,7 +245,18 @@ fn merge(
     view: RulesView,
     complete: bool,
 ) -> Result<(), LoadError> {
-    let indices: BTreeMap<_, usize> = group.rules.iter().enumerate().map(|(i, rule)| (rule.identity(), i)).collect();
+    let own = || group.rules.iter().enumerate();
+    let exactly: BTreeMap<_, usize> = own().map(|(i, rule)| ((rule.identity(), across(rule)), i)).collect();
+    let roughly: BTreeMap<_, (usize, &Rule)> = own().map(|(i, rule)| (rule.identity(), (i, rule))).collect();
+    // One view may say less about a reference, but not something else.
+    let agree = |a: &Rule, b: &Rule| {
+        let ((vpc_a, peering_a), (vpc_b, peering_b)) = (across(a), across(b));
+        vpc_a.zip(vpc_b).is_none_or(|(a, b)| a == b) && peering_a.zip(peering_b).is_none_or(|(a, b)| a == b)
+    };
+    let index = |rule: &Rule| {
+        let rough = || roughly.get(&rule.identity()).filter(|(_, own)| agree(own, rule)).map(|(i, _)| *i);
+        exactly.get(&(rule.identity(), across(rule))).copied().or_else(rough)
+    };
     let mut details = vec![None; group.rules.len()];
     let mut others = Vec::new();
     let conflict = |rule: &Rule, other: Option<&Place>| LoadError::Conflict {
@@ -244,7 +265,7 @@ fn merge(
         what: format!("only the first has the rule `{rule}` of the group `{}`", group.id),
     };
     for rule in view.rules {
-        match indices.get(&rule.identity()).and_then(|&i| details.get_mut(i)) {
+        match index(&rule).and_then(|i| details.get_mut(i)) {
             Some(detail) => *detail = Some(rule),
             None if known.contains(&rule.direction) => return Err(conflict(&rule, group.place.as_ref())),
             None => others.push(rule),
@@ -253,7 +274,7 @@ fn merge(
     if complete && let Some((rule, _)) = group.rules.iter().zip(&details).find(|(_, detail)| detail.is_none()) {
         return Err(conflict(rule, None));
     }
-    drop(indices);
+    drop((exactly, roughly));
     for (rule, detail) in group.rules.iter_mut().zip(details) {
         let Some(detail) = detail else {
             continue;
