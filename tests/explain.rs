@@ -368,3 +368,18 @@ fn rules_without_ids_are_named() {
     ]);
     assert_eq!(names(&AlibabaEngine::new(), alibaba), ["sg-1/ingress#0", "sg-1/ingress#1"]);
 }
+
+/// Any number of things can decide; the text names some and counts the rest, programs get all.
+#[test]
+fn texts_are_bounded() {
+    let unknown = |i: usize| {
+        let peer = Peer::PrefixList(format!("pl-{i:02}").into());
+        rule(&format!("sgr-{i:02}"), Rule::allow(Direction::Ingress, traffic("tcp/22"), peer))
+    };
+    let explanation = aws((0..15).map(unknown), &Flow::tcp(ip("192.0.2.1"), 22));
+    assert_eq!((explanation.deciding.len(), explanation.missing.len(), explanation.rules().len()), (15, 15, 15));
+    let text = explanation.to_string();
+    assert_eq!(text.matches("may decide: ").count(), 10);
+    assert_eq!(text.matches("(and 5 more of these)").count(), 2);
+    assert!(explanation.reason().ends_with("`pl-09` were loaded; and 5 more"), "{}", explanation.reason());
+}

@@ -71,7 +71,8 @@ pub enum RuleCoverage {
     /// All rules of one network card of a classic group, none of the other: the cloud answers one
     /// card a call (ALI-28 and the paging notes behind it).
     OnlyNic(NicType),
-    /// All rules of one direction, none of the other: the document holds only one of the two lists.
+    /// All rules of one direction, perhaps not of the other: the document holds only one of the two
+    /// lists.
     OnlyDirection(Direction),
 }
 

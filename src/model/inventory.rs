@@ -366,7 +366,8 @@ impl InventoryBuilder {
         self
     }
 
-    /// Builds the inventory. Time and memory are proportional to its size, times a logarithm.
+    /// Builds the inventory. Time and memory are proportional to its size, times a logarithm, where an
+    /// interface counts with its addresses once for each of its groups.
     ///
     /// References that lead nowhere are not errors: what they lead to is unknown, and decisions say
     /// so where it matters.

@@ -8,6 +8,17 @@ use super::provenance::{Basis, Provenance};
 use crate::model::Action;
 use crate::net::Direction;
 
+/// How many things of one kind the text lists; a program gets all of them.
+const LISTED: usize = 10;
+
+/// How many were not listed.
+fn more(f: &mut fmt::Formatter<'_>, indent: &str, count: usize) -> fmt::Result {
+    match count.saturating_sub(LISTED) {
+        0 => Ok(()),
+        more => write!(f, "\n{indent}  (and {more} more of these)"),
+    }
+}
+
 /// The verdict, what it rests on, the clauses that matter, one a line.
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,10 +45,11 @@ impl Explanation {
             }
             return Ok(());
         }
-        for report in &self.deciding {
+        for report in self.deciding.iter().take(LISTED) {
             write!(f, "\n{indent}  {} {}", report.role(self.verdict), report)?;
         }
-        for other in &self.others {
+        more(f, &indent, self.deciding.len())?;
+        for other in self.others.iter().take(LISTED) {
             let matches = if other.clause.certain { "matches too" } else { "may match too" };
             let why = match (other.reason, self.verdict) {
                 (WhyNot::Outranked, _) => "but a better-ranked clause decides",
@@ -48,6 +60,7 @@ impl Explanation {
             };
             write!(f, "\n{indent}  beaten: {}: {matches}, {why}", other.clause)?;
         }
+        more(f, &indent, self.others.len())?;
         for miss in &self.near_misses {
             write!(f, "\n{indent}  nearest: {miss}")?;
         }
@@ -56,9 +69,10 @@ impl Explanation {
             1 => write!(f, "\n{indent}  (1 more clause is further away)")?,
             more => write!(f, "\n{indent}  ({more} more clauses are further away)")?,
         }
-        for missing in &self.missing {
+        for missing in self.missing.iter().take(LISTED) {
             write!(f, "\n{indent}  missing: {missing}")?;
         }
+        more(f, &indent, self.missing.len())?;
         for note in &self.notes {
             write!(f, "\n{indent}  note: {} ({})", note.text, note.fact)?;
         }
@@ -115,8 +129,11 @@ impl Explanation {
         for stage in self.deciding_stages() {
             match (stage.verdict, stage.deciding.as_slice()) {
                 (Verdict::Indeterminate, _) => {
-                    let missing: Vec<String> = stage.missing.iter().map(ToString::to_string).collect();
+                    let missing: Vec<String> = stage.missing.iter().take(LISTED).map(ToString::to_string).collect();
                     parts.push(format!("the data cannot tell: {}", missing.join("; ")));
+                    if let Some(more) = stage.missing.len().checked_sub(LISTED).filter(|more| *more > 0) {
+                        parts.push(format!("and {more} more"));
+                    }
                 }
                 (_, []) => parts.push(stage.summary()),
                 (_, [only]) => parts.push(only.to_string()),

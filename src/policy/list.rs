@@ -8,7 +8,7 @@ use super::clause::{Clause, ClauseId};
 use super::decide::Verdict;
 use super::provenance::{Basis, Missing};
 use super::rank::Rank;
-use super::space::Space;
+use super::space::{Extent, Space};
 use crate::net::Direction;
 
 /// What happens to a flow that no clause of a list matches.
@@ -300,8 +300,9 @@ impl fmt::Display for Policy {
             for clause in &list.clauses {
                 writeln!(
                     f,
-                    "  {} {} {} [{}]",
+                    "  {} {}{} {} [{}]",
                     clause.rank,
+                    if matches!(clause.extent, Extent::Exact(_)) { "" } else { "perhaps " },
                     clause.action,
                     clause.provenance.text(),
                     clause.provenance
