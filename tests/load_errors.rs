@@ -12,28 +12,8 @@ mod load_support;
 
 use std::fs;
 
-use load_support::{check, error_of};
+use load_support::{check, error_of, group_rule, ingress, permission};
 use secgroup::load::{LoadError, Loader, Provider};
-
-/// A group of AWS with one inbound permission.
-fn permission(fields: &str) -> String {
-    format!(r#"{{"SecurityGroups": [{{"GroupId": "sg-1", "IpPermissions": [{{{fields}}}]}}]}}"#)
-}
-
-/// One rule of the other view of AWS.
-fn group_rule(fields: &str) -> String {
-    format!(r#"{{"SecurityGroupRules": [{{"GroupId": "sg-1", {fields}}}]}}"#)
-}
-
-/// A group of Alibaba Cloud with one rule.
-fn rule(fields: &str) -> String {
-    format!(r#"{{"SecurityGroupId": "sg-1", "VpcId": "vpc-1", "Permissions": {{"Permission": [{{{fields}}}]}}}}"#)
-}
-
-/// The same, with a good rule in which these fields are put in front.
-fn ingress(fields: &str) -> String {
-    rule(&format!(r#"{fields}, "Direction": "ingress", "Policy": "Accept""#))
-}
 
 #[test]
 fn not_json() {

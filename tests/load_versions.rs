@@ -119,6 +119,25 @@ fn views_that_disagree_on_a_peering_are_refused() {
     assert_eq!(rule.id.as_ref().map(secgroup::model::RuleId::as_str), Some("sgr-1"));
 }
 
+/// Two rules of the one view are not one of the other, whichever is met first.
+#[test]
+fn a_rule_is_not_lost_between_the_views() {
+    let group = r#"{"SecurityGroups": [{"GroupId": "sg-1", "IpPermissionsEgress": [], "IpPermissions": [{"IpProtocol": "tcp",
+        "FromPort": 1, "ToPort": 1, "UserIdGroupPairs": [{"GroupId": "sg-p"}]}]}]}"#;
+    let rule = |id: &str, status: &str| {
+        format!(
+            r#"{{"SecurityGroupRuleId": "{id}", "GroupId": "sg-1", "IsEgress": false, "IpProtocol": "tcp", "FromPort": 1,
+                "ToPort": 1, "ReferencedGroupInfo": {{"GroupId": "sg-p", "PeeringStatus": "{status}"}}}}"#
+        )
+    };
+    let rules = format!(r#"{{"SecurityGroupRules": [{}, {}]}}"#, rule("sgr-1", "active"), rule("sgr-2", "deleted"));
+    assert_eq!(
+        load(&[("groups.json", group), ("rules.json", &rules)]).unwrap_err().to_string(),
+        "rules.json: SecurityGroupRules[1] and groups.json: SecurityGroups[0] contradict each other: only the first has \
+         the rule `allow ingress tcp/1 from sg-p` of the group `sg-1`"
+    );
+}
+
 /// A pipe in the folder would be waited for.
 #[cfg(unix)]
 #[test]

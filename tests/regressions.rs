@@ -176,3 +176,26 @@ fn a_path_from_a_stranger_with_a_members_address_is_not_allowed() {
     let ask = |from| path(&AwsEngine::new(), &inventory, from, "a", &Probe::tcp(80)).unwrap().verdict;
     assert_eq!((ask("member"), ask("stranger")), (Verdict::Allow, Verdict::Deny));
 }
+
+/// The far end of a path is in another VPC and not all its addresses are known: the one asked for may be
+/// private, and then counts, or public, and then does not (AWS-38).
+#[test]
+fn a_member_of_unknown_addresses_in_another_vpc_may_match() {
+    let rule = Rule::allow(Direction::Ingress, Traffic::tcp(80), Peer::group("sg-2"));
+    let out = Rule::allow(Direction::Egress, Traffic::All, Cidr::all(Family::V4));
+    let mut far = Interface::new("far").in_vpc("v2").with_groups(["sg-2"]).with_address([10, 1, 0, 7].into());
+    far.addresses_unknown = true;
+    let inventory = Inventory::builder()
+        .group(SecurityGroup::aws("sg-1").with_rule(rule))
+        .group(SecurityGroup::aws("sg-2").with_rule(out))
+        .interface(Interface::new("a").in_vpc("v1").with_groups(["sg-1"]).with_address([10, 0, 0, 1].into()))
+        .interface(far)
+        .relation("v1", "v2", VpcRelation::Peered)
+        .build()
+        .unwrap();
+    let from = |address: [u8; 4]| {
+        let probe = Probe::tcp(80).from_address(address.into());
+        path(&AwsEngine::new(), &inventory, "far", "a", &probe).unwrap().verdict
+    };
+    assert_eq!((from([10, 1, 0, 7]), from([10, 1, 0, 8])), (Verdict::Allow, Verdict::Indeterminate));
+}

@@ -109,15 +109,19 @@ fn resolve_group(scope: &Scope<'_>, group: &SecurityGroup, reference: &GroupRefe
         && far.vpc.as_ref().zip(own).is_some_and(|(theirs, own)| theirs != own)
     {
         let addresses: Arc<AddressSet> = Arc::new(far.member_blocks().collect());
+        let possible = if far.addresses_unknown { Arc::new(AddressSet::all()) } else { addresses.clone() };
         let member = far.groups.as_ref().map(|groups| groups.contains(&reference.id));
         return match (member, works(far.vpc.as_ref())) {
             (Some(false), _) | (_, Some(false)) => ResolvedPeer::exact(AddressSet::empty()),
+            (Some(true), Some(true)) if far.addresses_unknown => {
+                ResolvedPeer::partial(addresses, possible, Missing::GroupMembers { group: reference.id.clone() })
+            }
             (Some(true), Some(true)) => ResolvedPeer::exact(addresses),
             (_, _) => {
                 if member.is_none() {
                     missing.push(Missing::InterfaceGroups { interface: far.id.clone() });
                 }
-                ResolvedPeer { possible: addresses, certain: Some(Arc::default()), missing }
+                ResolvedPeer { possible, certain: Some(Arc::default()), missing }
             }
         };
     }

@@ -88,3 +88,23 @@ pub(crate) fn check(cases: &[(&str, &str)]) {
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// A group of AWS with one inbound permission.
+pub(crate) fn permission(fields: &str) -> String {
+    format!(r#"{{"SecurityGroups": [{{"GroupId": "sg-1", "IpPermissions": [{{{fields}}}]}}]}}"#)
+}
+
+/// One rule of the other view of AWS.
+pub(crate) fn group_rule(fields: &str) -> String {
+    format!(r#"{{"SecurityGroupRules": [{{"GroupId": "sg-1", {fields}}}]}}"#)
+}
+
+/// A group of Alibaba Cloud with one rule.
+pub(crate) fn rule(fields: &str) -> String {
+    format!(r#"{{"SecurityGroupId": "sg-1", "VpcId": "vpc-1", "Permissions": {{"Permission": [{{{fields}}}]}}}}"#)
+}
+
+/// The same, with a good rule in which these fields are put in front.
+pub(crate) fn ingress(fields: &str) -> String {
+    rule(&format!(r#"{fields}, "Direction": "ingress", "Policy": "Accept""#))
+}

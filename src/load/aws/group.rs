@@ -266,6 +266,8 @@ fn merge(
     };
     for rule in view.rules {
         match index(&rule).and_then(|i| details.get_mut(i)) {
+            // Two rules of the one view cannot be one of the other.
+            Some(Some(_)) => return Err(conflict(&rule, group.place.as_ref())),
             Some(detail) => *detail = Some(rule),
             None if known.contains(&rule.direction) => return Err(conflict(&rule, group.place.as_ref())),
             None => others.push(rule),
