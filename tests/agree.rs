@@ -227,8 +227,8 @@ fn near_misses_sound(context: Context<'_>, flow: &Flow, by_default: bool) -> Res
     prop_assert!(failures.is_sorted(), "near misses in order: {}", context);
     let mut all = 0;
     for (index, clause) in policy.lists()[0].clauses().iter().enumerate() {
-        let reached = explanation.deciding.first().is_none_or(|best| index <= best.clause.0 as usize);
-        let shown = near.iter().any(|miss| miss.clause.clause.0 as usize == index);
+        let reached = explanation.deciding.first().is_none_or(|best| index <= best.clause.number() as usize);
+        let shown = near.iter().any(|miss| miss.clause.clause.number() as usize == index);
         // What is never filtered is near to nothing that anybody would ask for.
         let wanted = Some(clause.action) == wanted && clause.provenance.basis() != Basis::NeverFiltered;
         if !wanted || clause.touch(flow) != Touch::No || !(reached || by_default) {

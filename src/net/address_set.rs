@@ -19,13 +19,60 @@ use super::family::{Family, address_bits_apart, number};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct AddressSet {
-    v4: Ranges,
-    v6: Ranges,
+    v4: Ranges<u32>,
+    v6: Ranges<u128>,
 }
 
 /// Sorted, disjoint, non-touching inclusive ranges of address numbers of one family.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-struct Ranges(Vec<(u128, u128)>);
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Ranges<N>(Vec<(N, N)>);
+
+/// An address of one family as a number of the family's width.
+pub(crate) trait AddressNumber: Copy + Ord + Into<u128> {
+    /// The last address of the family.
+    const LAST: Self;
+
+    /// The number from a wider one, which must be within the family.
+    fn narrowed(number: u128) -> Self;
+
+    /// The next number, if there is one.
+    fn next(self) -> Option<Self>;
+
+    /// The number before, if there is one.
+    fn previous(self) -> Option<Self>;
+}
+
+impl AddressNumber for u32 {
+    const LAST: Self = Self::MAX;
+
+    fn narrowed(number: u128) -> Self {
+        Self::try_from(number).unwrap_or(Self::MAX)
+    }
+
+    fn next(self) -> Option<Self> {
+        self.checked_add(1)
+    }
+
+    fn previous(self) -> Option<Self> {
+        self.checked_sub(1)
+    }
+}
+
+impl AddressNumber for u128 {
+    const LAST: Self = Self::MAX;
+
+    fn narrowed(number: u128) -> Self {
+        number
+    }
+
+    fn next(self) -> Option<Self> {
+        self.checked_add(1)
+    }
+
+    fn previous(self) -> Option<Self> {
+        self.checked_sub(1)
+    }
+}
 
 impl AddressSet {
     /// No address.
@@ -45,7 +92,10 @@ impl AddressSet {
 
     /// Whether the address is in the set. Logarithmic in the number of ranges of its family.
     pub fn contains(&self, address: IpAddr) -> bool {
-        self.ranges(Family::of(address)).contains(number(address))
+        match address {
+            IpAddr::V4(address) => self.v4.contains(address.into()),
+            IpAddr::V6(address) => self.v6.contains(address.into()),
+        }
     }
 
     /// Whether the set has no address.
@@ -55,7 +105,10 @@ impl AddressSet {
 
     /// Whether the set has at least one address of the family.
     pub fn has(&self, family: Family) -> bool {
-        !self.ranges(family).0.is_empty()
+        match family {
+            Family::V4 => !self.v4.0.is_empty(),
+            Family::V6 => !self.v6.0.is_empty(),
+        }
     }
 
     /// The number of ranges of both families together.
@@ -65,9 +118,19 @@ impl AddressSet {
 
     /// The ranges, IPv4 first, each with its first and last address.
     pub fn iter(&self) -> impl Iterator<Item = (IpAddr, IpAddr)> + '_ {
-        Family::ALL.into_iter().flat_map(move |family| {
-            self.ranges(family).0.iter().map(move |&(first, last)| (family.address(first), family.address(last)))
-        })
+        let v4 = self.numbers_v4().iter().map(|&(first, last)| (Family::V4, first.into(), last.into()));
+        let v6 = self.numbers_v6().iter().map(|&(first, last)| (Family::V6, first, last));
+        v4.chain(v6).map(|(family, first, last)| (family.address(first), family.address(last)))
+    }
+
+    /// The ranges of IPv4, as numbers.
+    pub(crate) fn numbers_v4(&self) -> &[(u32, u32)] {
+        &self.v4.0
+    }
+
+    /// The ranges of IPv6, as numbers.
+    pub(crate) fn numbers_v6(&self) -> &[(u128, u128)] {
+        &self.v6.0
     }
 
     /// The addresses of one family.
@@ -80,70 +143,100 @@ impl AddressSet {
 
     /// Every address of both sets.
     pub fn union(&self, other: &Self) -> Self {
-        let join = |a: &Ranges, b: &Ranges| Ranges::merged(a.0.iter().chain(&b.0).copied().collect());
-        Self { v4: join(&self.v4, &other.v4), v6: join(&self.v6, &other.v6) }
+        Self { v4: self.v4.union(&other.v4), v6: self.v6.union(&other.v6) }
+    }
+
+    /// Every address that both sets have.
+    pub fn intersection(&self, other: &Self) -> Self {
+        Self { v4: self.v4.intersection(&other.v4), v6: self.v6.intersection(&other.v6) }
     }
 
     /// Every address that is not in the set, of both families.
     pub fn complement(&self) -> Self {
-        Self { v4: self.v4.complement(Family::V4.last()), v6: self.v6.complement(Family::V6.last()) }
+        Self { v4: self.v4.complement(), v6: self.v6.complement() }
     }
 
     /// The address of the set that is nearest to `address`, within its family.
     pub(crate) fn nearest(&self, address: IpAddr) -> Option<IpAddr> {
         let family = Family::of(address);
         let wanted = number(address);
-        let ranges = &self.ranges(family).0;
-        let after = ranges.partition_point(|&(first, _)| first <= wanted);
-        let below = after.checked_sub(1).and_then(|i| ranges.get(i)).map(|&(_, last)| last.min(wanted));
-        let above = ranges.get(after).map(|&(first, _)| first);
-        let nearest = match (below, above) {
-            (Some(b), Some(a)) if a - wanted < wanted - b => a,
-            (Some(b), _) => b,
-            (None, a) => a?,
+        let nearest = match family {
+            Family::V4 => self.v4.nearest(u32::narrowed(wanted)).map(u128::from),
+            Family::V6 => self.v6.nearest(wanted),
         };
-        Some(family.address(nearest))
-    }
-
-    fn ranges(&self, family: Family) -> &Ranges {
-        match family {
-            Family::V4 => &self.v4,
-            Family::V6 => &self.v6,
-        }
+        nearest.map(|nearest| family.address(nearest))
     }
 }
 
-impl Ranges {
-    fn contains(&self, wanted: u128) -> bool {
+impl<N> Default for Ranges<N> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<N: AddressNumber> Ranges<N> {
+    fn contains(&self, wanted: N) -> bool {
         let after = self.0.partition_point(|&(first, _)| first <= wanted);
         after.checked_sub(1).and_then(|i| self.0.get(i)).is_some_and(|&(_, last)| wanted <= last)
     }
 
+    fn nearest(&self, wanted: N) -> Option<N> {
+        let after = self.0.partition_point(|&(first, _)| first <= wanted);
+        let below = after.checked_sub(1).and_then(|i| self.0.get(i)).map(|&(_, last)| last.min(wanted));
+        let above = self.0.get(after).map(|&(first, _)| first);
+        let gap = |high: N, low: N| high.into() - low.into();
+        match (below, above) {
+            (Some(below), Some(above)) if gap(above, wanted) < gap(wanted, below) => Some(above),
+            (Some(below), _) => Some(below),
+            (None, above) => above,
+        }
+    }
+
+    fn union(&self, other: &Self) -> Self {
+        Self::merged(self.0.iter().chain(&other.0).copied().collect())
+    }
+
+    /// Both sides are walked once, side by side.
+    fn intersection(&self, other: &Self) -> Self {
+        let mut common = Vec::new();
+        let (mut ours, mut theirs) = (self.0.iter().copied().peekable(), other.0.iter().copied().peekable());
+        while let (Some(&(our_first, our_last)), Some(&(their_first, their_last))) = (ours.peek(), theirs.peek()) {
+            let (first, last) = (our_first.max(their_first), our_last.min(their_last));
+            if first <= last {
+                common.push((first, last));
+            }
+            if our_last <= their_last {
+                ours.next();
+            } else {
+                theirs.next();
+            }
+        }
+        Self(common)
+    }
+
     /// The gaps, up to the last number of the family.
-    fn complement(&self, last: u128) -> Self {
+    fn complement(&self) -> Self {
         let mut gaps = Vec::with_capacity(self.0.len() + 1);
         // The first number that no range so far reaches; `None` past the end of the family.
-        let mut next = Some(0);
+        let mut next = Some(N::narrowed(0));
         for &(first, end) in &self.0 {
-            if let Some(start) = next
+            if let (Some(start), Some(before)) = (next, first.previous())
                 && start < first
             {
-                gaps.push((start, first - 1));
+                gaps.push((start, before));
             }
-            next = end.checked_add(1).filter(|next| *next <= last);
+            next = end.next();
         }
-        gaps.extend(next.map(|start| (start, last)));
+        gaps.extend(next.map(|start| (start, N::LAST)));
         Self(gaps)
     }
 
-    fn merged(mut ranges: Vec<(u128, u128)>) -> Self {
+    fn merged(mut ranges: Vec<(N, N)>) -> Self {
         ranges.sort_unstable();
-        let mut merged: Vec<(u128, u128)> = Vec::with_capacity(ranges.len());
+        let mut merged: Vec<(N, N)> = Vec::with_capacity(ranges.len());
         for (first, last) in ranges {
             match merged.last_mut() {
-                // `first - 1` cannot underflow: an earlier range sorts before, so `first` is not 0
-                // unless the ranges overlap.
-                Some(previous) if first <= previous.1 || first - 1 == previous.1 => {
+                Some(previous) if first <= previous.1 || first.previous() == Some(previous.1) => {
                     previous.1 = previous.1.max(last);
                 }
                 _ => merged.push((first, last)),
@@ -159,7 +252,10 @@ impl FromIterator<Cidr> for AddressSet {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for block in blocks {
             match block.family() {
-                Family::V4 => v4.push(block.range()),
+                Family::V4 => {
+                    let (first, last) = block.range();
+                    v4.push((u32::narrowed(first), u32::narrowed(last)));
+                }
                 Family::V6 => v6.push(block.range()),
             }
         }
@@ -259,6 +355,19 @@ mod tests {
         let ends = set(&["0.0.0.0/32", "255.255.255.255/32", "ffff::/16"]);
         assert_eq!(ends.complement().complement(), ends);
         assert!(!ends.complement().contains(ip("255.255.255.255")) && ends.complement().contains(ip("0.0.0.1")));
+    }
+
+    #[test]
+    fn intersections() {
+        let (a, b) =
+            (set(&["10.0.0.0/8", "192.0.2.0/24", "::/1"]), set(&["10.1.0.0/16", "192.0.2.255/32", "7fff::/16"]));
+        assert_eq!(a.intersection(&b), b);
+        assert_eq!(b.intersection(&a), b);
+        assert_eq!(a.intersection(&a.complement()), AddressSet::empty());
+        assert_eq!(a.intersection(&AddressSet::all()), a);
+        let crossing =
+            set(&["10.0.0.0/30", "10.0.0.8/30"]).intersection(&set(&["10.0.0.2/31", "10.0.0.4/30", "10.0.0.11/32"]));
+        assert_eq!(crossing, set(&["10.0.0.2/31", "10.0.0.11/32"]));
     }
 
     #[test]

@@ -25,6 +25,17 @@ impl IcmpMessage {
     pub fn new(kind: u8, code: u8) -> Self {
         Self { kind, code }
     }
+
+    /// Type and code in one number.
+    pub(crate) fn selector(self) -> u16 {
+        u16::from_be_bytes([self.kind, self.code])
+    }
+
+    /// The message with this type and code.
+    pub(crate) fn of_selector(selector: u16) -> Self {
+        let [kind, code] = selector.to_be_bytes();
+        Self { kind, code }
+    }
 }
 
 impl fmt::Display for IcmpMessage {

@@ -1,8 +1,9 @@
 //! A clause: one entry of a policy.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::provenance::{Missing, Provenance};
 use super::rank::Rank;
@@ -12,13 +13,51 @@ use crate::net::Flow;
 
 /// The number of a clause within its policy: lists in order, and within a list by rank, then by the
 /// order in which the engine gave them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct ClauseId(pub u32);
+///
+/// One more than the number is stored, so that an `Option<ClauseId>` takes no more room and a
+/// [`Decision`](super::Decision) has 8 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClauseId(NonZeroU32);
+
+impl ClauseId {
+    /// The greatest number that a clause can have.
+    pub const MAX: u32 = u32::MAX - 1;
+
+    /// The clause with this number, from 0; `None` past [`ClauseId::MAX`].
+    pub const fn new(number: u32) -> Option<Self> {
+        match NonZeroU32::MIN.checked_add(number) {
+            Some(next) => Some(Self(next)),
+            None => None,
+        }
+    }
+
+    /// The clause with this number; policies have no numbers past [`ClauseId::MAX`].
+    pub(super) fn within(number: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(number))
+    }
+
+    /// The number, from 0.
+    pub const fn number(self) -> u32 {
+        self.0.get() - 1
+    }
+}
+
+impl fmt::Debug for ClauseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClauseId({})", self.number())
+    }
+}
 
 impl fmt::Display for ClauseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0)
+        write!(f, "#{}", self.number())
+    }
+}
+
+/// As its number.
+impl Serialize for ClauseId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(self.number())
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clause::{Clause, ClauseId, Touch};
 use super::list::{Policy, RuleList, Stage};
+use super::outline::{Decides, id_of};
 use super::provenance::Basis;
 use crate::model::Action;
 use crate::net::Flow;
@@ -77,7 +78,7 @@ impl Outcomes {
         }
     }
 
-    fn of_fallback(verdict: Option<Verdict>) -> Self {
+    pub(super) fn of_fallback(verdict: Option<Verdict>) -> Self {
         match verdict {
             Some(Verdict::Allow) => Self::ALLOW,
             Some(Verdict::Deny) => Self::DENY,
@@ -122,30 +123,37 @@ pub(super) struct Walk {
     pub(super) first: Option<usize>,
 }
 
-impl RuleList {
-    /// Walks from the best rank: a clause that may match adds its outcome, one that certainly
-    /// matches adds it and ends the walk; at the end the fallback is added.
-    pub(super) fn walk(&self, flow: &Flow) -> Walk {
-        self.walk_over(flow, self.clauses.iter().enumerate())
-    }
-
-    /// The same walk over other clauses, for other readings of disputed ones.
-    pub(super) fn walk_over<'a>(&self, flow: &Flow, clauses: impl Iterator<Item = (usize, &'a Clause)>) -> Walk {
-        let mut walk = Walk { outcomes: Outcomes::NONE, closing: None, first: None };
-        for (index, clause) in clauses {
-            let touch = clause.touch(flow);
+impl Walk {
+    /// Walks from the best rank over the clauses that are touched, by ascending index: one that may
+    /// match adds its outcome, one that certainly matches adds it and ends the walk; at the end the
+    /// fallback is added.
+    pub(super) fn over(touched: impl Iterator<Item = (usize, Action, Touch)>, fallback: Option<Verdict>) -> Self {
+        let mut walk = Self { outcomes: Outcomes::NONE, closing: None, first: None };
+        for (index, action, touch) in touched {
             if touch == Touch::No {
                 continue;
             }
-            walk.outcomes = walk.outcomes.and(Outcomes::of(clause.action));
+            walk.outcomes = walk.outcomes.and(Outcomes::of(action));
             walk.first = walk.first.or(Some(index));
             if touch == Touch::Certain {
                 walk.closing = Some(index);
                 return walk;
             }
         }
-        walk.outcomes = walk.outcomes.and(Outcomes::of_fallback(self.fallback.verdict));
+        walk.outcomes = walk.outcomes.and(Outcomes::of_fallback(fallback));
         walk
+    }
+}
+
+impl RuleList {
+    /// The walk through all clauses.
+    pub(super) fn walk(&self, flow: &Flow) -> Walk {
+        self.walk_over(flow, self.clauses.iter().enumerate())
+    }
+
+    /// The same walk over other clauses, for other readings of disputed ones.
+    pub(super) fn walk_over<'a>(&self, flow: &Flow, clauses: impl Iterator<Item = (usize, &'a Clause)>) -> Walk {
+        Walk::over(clauses.map(|(index, clause)| (index, clause.action, clause.touch(flow))), self.fallback.verdict)
     }
 }
 
@@ -187,26 +195,33 @@ impl Evaluation {
     }
 }
 
-impl Stage {
-    pub(super) fn evaluate(&self, flow: &Flow) -> Evaluation {
+impl<L: Decides> Stage<L> {
+    /// What the stage says, given the walk through each of its lists.
+    pub(super) fn evaluate_by(&self, walk: &impl Fn(&L) -> Walk) -> Evaluation {
         match self {
             Self::Rules(list) => {
-                let walk = list.walk(flow);
+                let walk = walk(list);
                 // A clause that passes leaves the decision to others, like a fallback that does.
                 let closing = walk.closing.and_then(|index| {
-                    let clause = list.clauses.get(index)?;
-                    (clause.action != Action::Pass).then(|| (Some(list.id(index)), clause.provenance.basis()))
+                    let (action, basis) = list.clause(index)?;
+                    (action != Action::Pass).then(|| (Some(id_of(list, index)), basis))
                 });
+                let (_, fallback) = list.fallback();
                 Evaluation {
                     outcomes: walk.outcomes,
-                    closing: closing
-                        .unwrap_or((None, if walk.closing.is_some() { Basis::Default } else { list.fallback.basis })),
-                    first: walk.first.map(|index| list.id(index)),
+                    closing: closing.unwrap_or((None, if walk.closing.is_some() { Basis::Default } else { fallback })),
+                    first: walk.first.map(|index| id_of(list, index)),
                 }
             }
-            Self::AllOf(stages) => all_of(stages.iter().map(|stage| stage.evaluate(flow))),
-            Self::FirstDecisive(stages) => first_decisive(stages.iter().map(|stage| stage.evaluate(flow))),
+            Self::AllOf(stages) => all_of(stages.iter().map(|stage| stage.evaluate_by(walk))),
+            Self::FirstDecisive(stages) => first_decisive(stages.iter().map(|stage| stage.evaluate_by(walk))),
         }
+    }
+}
+
+impl Stage {
+    pub(super) fn evaluate(&self, flow: &Flow) -> Evaluation {
+        self.evaluate_by(&|list: &RuleList| list.walk(flow))
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::clause::{Clause, ClauseId, Dispute, Touch};
 use super::decide::{Decision, Passes, Verdict, Walk};
 use super::list::{Policy, Remark, RuleList, Stage};
+use super::outline::id_of;
 use super::provenance::{Basis, Missing, Provenance};
 use super::rank::Rank;
 use super::space::{Field, Selector, Space};
@@ -237,7 +238,7 @@ fn explain_list(list: &RuleList, direction: Direction, flow: &Flow, explanation:
         let reached = closing.is_none_or(|rank| clause.rank <= rank);
         let touch = clause.touch(flow);
         let report = || ClauseReport {
-            clause: list.id(index),
+            clause: id_of(list, index),
             action: clause.action,
             certain: touch == Touch::Certain,
             provenance: clause.provenance.clone(),
@@ -274,7 +275,7 @@ fn explain_list(list: &RuleList, direction: Direction, flow: &Flow, explanation:
         .into_iter()
         .take(NEAR_MISSES)
         .filter_map(|(_, index)| {
-            list.clauses.get(index).map(|clause| near_miss(list.id(index), clause, direction, flow))
+            list.clauses.get(index).map(|clause| near_miss(id_of(list, index), clause, direction, flow))
         })
         .collect();
     explanation.notes = disputes(list, flow, walk);

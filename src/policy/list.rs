@@ -104,7 +104,7 @@ pub enum PolicyError {
     #[error("a policy needs at least one stage")]
     NoStages,
     /// There are more clauses than can be numbered.
-    #[error("a policy of {0} clauses is too large; the limit is {limit}", limit = u32::MAX)]
+    #[error("a policy of {0} clauses is too large; the limit is {limit}", limit = ClauseId::MAX)]
     TooManyClauses(usize),
 }
 
@@ -182,10 +182,6 @@ impl RuleList {
     pub fn is_stateful(&self) -> bool {
         self.stateful
     }
-
-    pub(super) fn id(&self, index: usize) -> ClauseId {
-        ClauseId(self.first_id.saturating_add(u32::try_from(index).unwrap_or(u32::MAX)))
-    }
 }
 
 /// What is done to the flows of one direction at one interface.
@@ -197,10 +193,10 @@ pub struct Policy {
 
 /// How lists combine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Stage {
-    Rules(RuleList),
-    AllOf(Vec<Stage>),
-    FirstDecisive(Vec<Stage>),
+pub(super) enum Stage<L = RuleList> {
+    Rules(L),
+    AllOf(Vec<Self>),
+    FirstDecisive(Vec<Self>),
 }
 
 impl Policy {
@@ -243,10 +239,10 @@ impl Policy {
             list.first_id = u32::try_from(count).unwrap_or(u32::MAX);
             count += list.clauses.len();
         });
-        if u32::try_from(count).is_err() {
-            return Err(PolicyError::TooManyClauses(count));
+        if u32::try_from(count).is_ok_and(|count| count <= ClauseId::MAX) {
+            return Ok(Self { direction, stage });
         }
-        Ok(Self { direction, stage })
+        Err(PolicyError::TooManyClauses(count))
     }
 
     /// The direction of the flows it is about.
@@ -265,7 +261,7 @@ impl Policy {
     pub fn clause(&self, id: ClauseId) -> Option<&Clause> {
         self.lists()
             .into_iter()
-            .find_map(|list| list.clauses.get(usize::try_from(id.0.checked_sub(list.first_id)?).ok()?))
+            .find_map(|list| list.clauses.get(usize::try_from(id.number().checked_sub(list.first_id)?).ok()?))
     }
 }
 
