@@ -10,6 +10,7 @@
 //! | [`model`] | what was configured: groups, rules, lists, interfaces, the inventory |
 //! | [`policy`] | the one form that everything reads: ranked clauses; decisions and explanations |
 //! | [`engine`] | provider semantics: the trait and the engines of AWS and Alibaba Cloud; paths |
+//! | [`matcher`] | compiled policies: the same decisions in nanoseconds |
 #![cfg_attr(
     feature = "load",
     doc = "| [`load`] | the clouds' own documents, read into an inventory (feature `load`) |"
@@ -22,6 +23,7 @@
 pub mod engine;
 #[cfg(feature = "load")]
 pub mod load;
+pub mod matcher;
 pub mod model;
 pub mod net;
 pub mod policy;
@@ -31,6 +33,7 @@ pub mod strategy;
 mod wire;
 
 pub use engine::{AlibabaEngine, AwsEngine, PolicyEngine, Probe, Scope, path};
+pub use matcher::Matcher;
 pub use model::Inventory;
 pub use net::{Direction, Flow};
 pub use policy::{Decision, Explanation, Policy, Verdict};

@@ -1,11 +1,12 @@
 //! Agreement: the oracle, which knows the documents' sentences and the model only, says the same as
-//! the reference evaluation of what the engine lowered, and as the explanation of it: verdict, basis
-//! and which rules decide. Random inventories, flows at the edges of their rules.
+//! the reference evaluation of what the engine lowered, as every kind of matcher and as the explanation
+//! of it: verdict, basis and which rules decide. Random inventories, flows at the edges of their rules.
 //!
 //! Needs the strategies: `cargo test --all-features`.
 #![cfg(feature = "proptest")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod matchers;
 mod oracle;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use secgroup::engine::{AlibabaEngine, AwsEngine, IntraGroupEgress, LoadBalancerTraffic, PolicyEngine, Scope};
+use secgroup::matcher::Kind;
 use secgroup::model::{Action, Inventory, Peer};
 use secgroup::net::{Direction, Family, Flow, IcmpMessage, Payload, PortRange, Protocol};
 use secgroup::policy::{
@@ -124,6 +126,10 @@ fn agree(cloud: Cloud, inventory: &Inventory, flows: &[Flow], seen: &mut Seen) -
                 let policy = engine.lower(&scope);
                 prop_assert!(policy.is_ok(), "{:?}", policy.err());
                 let policy = policy.unwrap();
+                // The fast tables are large, and built often here; they differ from the small ones only
+                // in how they look up, which has a test of its own.
+                let kinds = if identity_preserved { &[Kind::Compact, Kind::Linear][..] } else { &[] };
+                prop_assert_eq!(matchers::difference(&policy, flows, kinds), None);
                 let question = Question { inventory, interface, direction, identity_preserved };
                 for flow in flows {
                     let answer = cloud.answer(&question, flow);

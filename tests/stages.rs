@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use secgroup::model::Action;
 use secgroup::net::{AddressSet, Cidr, Direction, Flow};
 use secgroup::policy::{
-    Basis, Clause, Extent, Fallback, Missing, Policy, PolicyError, Provenance, Rank, RuleList, Selector, Space, Touch,
-    Verdict,
+    Basis, Clause, ClauseId, Extent, Fallback, Missing, Policy, PolicyError, Provenance, Rank, RuleList, Selector,
+    Space, Touch, Verdict,
 };
 
 /// How a clause of the test stands to the one flow of the test.
@@ -182,14 +182,14 @@ fn a_certain_clause_ends_the_walk() {
         Some(Verdict::Deny),
     );
     let decision = policy(&tree).decide(&flow());
-    assert_eq!((decision.verdict, decision.clause.map(|id| id.number())), (Verdict::Allow, Some(1)));
+    assert_eq!((decision.verdict, decision.clause.map(ClauseId::number)), (Verdict::Allow, Some(1)));
 }
 
 #[test]
 fn what_may_match_names_the_best_clause() {
     let tree = list(&[(1, Action::Deny, Touch::No), (2, Action::Allow, Touch::May)], Some(Verdict::Deny));
     let decision = policy(&tree).decide(&flow());
-    assert_eq!((decision.verdict, decision.clause.map(|id| id.number())), (Verdict::Indeterminate, Some(1)));
+    assert_eq!((decision.verdict, decision.clause.map(ClauseId::number)), (Verdict::Indeterminate, Some(1)));
     assert_eq!(policy(&tree).explain(&flow()).missing, [Missing::SourcePort]);
 }
 
@@ -209,7 +209,7 @@ fn clause_ids_run_through_all_lists() {
     let two = policy(&list(&[(1, Action::Deny, Touch::No), (2, Action::Deny, Touch::Certain)], None));
     let both = Policy::all_of(vec![one, two]).unwrap();
     let decision = both.decide(&flow());
-    assert_eq!((decision.verdict, decision.clause.map(|id| id.number())), (Verdict::Deny, Some(2)));
+    assert_eq!((decision.verdict, decision.clause.map(ClauseId::number)), (Verdict::Deny, Some(2)));
     assert_eq!(both.clause(decision.clause.unwrap()).unwrap().action, Action::Deny);
     assert_eq!(both.lists().len(), 2);
 }

@@ -9,10 +9,13 @@ mod icmp;
 mod port;
 mod protocol;
 
+pub(crate) use address_set::AddressNumber;
 pub use address_set::AddressSet;
 pub use cidr::{Cidr, CidrError, ParsedCidr};
 pub use family::Family;
 pub(crate) use family::address_bits_apart;
+#[cfg(feature = "fleet")]
+pub(crate) use family::number as address_number;
 pub use flow::{Direction, Flow, FlowError, Payload};
 pub use icmp::{IcmpMessage, IcmpSelector};
 pub use port::{PortRange, PortRangeError, PortSet};

@@ -1,9 +1,10 @@
 //! The readers: every way to get an answer out of the crate, and the oracle.
 
 use secgroup::engine::{PolicyEngine, Probe, Scope, path};
+use secgroup::matcher::{Kind, Matcher, MatcherBuilder};
 use secgroup::model::{Interface, Inventory};
 use secgroup::net::{Direction, Flow};
-use secgroup::policy::{Basis, Explanation, Policy, Verdict};
+use secgroup::policy::{Basis, Decision, Explanation, Policy, Verdict};
 use serde_json::Value;
 
 use crate::format::{Engine, Expected, IntraGroup, LoadBalancers, NeverFiltered, Question, Setup};
@@ -30,9 +31,13 @@ pub(crate) struct Answer {
 /// Answers a question, or says that it is none for this reader.
 type Reader = fn(&Case<'_>) -> Result<Option<Answer>, String>;
 
-/// Every reader there is. The matcher and the sets go here.
+/// Every reader there is. The sets go here.
 pub(crate) const READERS: &[(&str, Reader)] = &[
     ("decide", decide),
+    ("chosen matcher", |case| by_matcher(case, Matcher::builder())),
+    ("linear matcher", |case| by_matcher(case, Matcher::builder().kind(Kind::Linear))),
+    ("compact matcher", |case| by_matcher(case, Matcher::builder().kind(Kind::Compact))),
+    ("direct matcher", |case| by_matcher(case, Matcher::builder().kind(Kind::Direct))),
     ("explain", explain),
     ("serde round trip", round_trip),
     ("reversed order", reversed),
@@ -108,7 +113,17 @@ impl Case<'_> {
 /// `Policy::decide`: verdict and basis, and the rule of its clause is among those that decide.
 fn decide(case: &Case<'_>) -> Result<Option<Answer>, String> {
     let policy = case.policy(case.inventory)?;
-    let decision = policy.decide(&case.question.flow);
+    judged(case, &policy, policy.decide(&case.question.flow))
+}
+
+/// A compiled matcher: the same.
+fn by_matcher(case: &Case<'_>, builder: MatcherBuilder) -> Result<Option<Answer>, String> {
+    let policy = case.policy(case.inventory)?;
+    let matcher = builder.build(&policy).map_err(|error| error.to_string())?;
+    judged(case, &policy, matcher.decide(&case.question.flow))
+}
+
+fn judged(case: &Case<'_>, policy: &Policy, decision: Decision) -> Result<Option<Answer>, String> {
     let clause = decision.clause.and_then(|id| policy.clause(id));
     if decision.clause.is_some() != clause.is_some() {
         return Err(format!("the policy has no clause {:?}", decision.clause));

@@ -1,0 +1,273 @@
+//! A policy as a matcher takes it in: for each clause the services, the far addresses, and what is
+//! left to ask of a flow when both fit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use super::service;
+use crate::net::{AddressSet, Cidr, Family, PortRange};
+use crate::policy::{Extent, Policy, RuleList, Selector, Space, Touch};
+
+/// What a flow leaves open or not beyond service and far address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rest {
+    /// The source port, if the protocol has ports and it is known.
+    pub(super) source: Option<u16>,
+    /// The near address as a number, if it is known.
+    pub(super) local: Option<u128>,
+}
+
+/// What a space asks of source port and near address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Demand {
+    source: Option<(u16, u16)>,
+    local: Option<(u128, u128)>,
+}
+
+/// How the rest of a flow stands to a demand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meets {
+    No,
+    Unknown,
+    Yes,
+}
+
+impl Demand {
+    fn of(space: &Space) -> Self {
+        Self {
+            source: space.source_ports.filter(|ports| *ports != PortRange::ALL).map(|p| (p.first(), p.last())),
+            local: space.local.filter(|block| !block.is_all()).map(Cidr::range),
+        }
+    }
+
+    fn is_none(self) -> bool {
+        self == Self::default()
+    }
+
+    fn met_by(self, rest: Rest) -> Meets {
+        let source = self.source.map_or(Meets::Yes, |(first, last)| within(rest.source, first, last));
+        let local = self.local.map_or(Meets::Yes, |(first, last)| within(rest.local, first, last));
+        match (source, local) {
+            (Meets::No, _) | (_, Meets::No) => Meets::No,
+            (Meets::Unknown, _) | (_, Meets::Unknown) => Meets::Unknown,
+            _ => Meets::Yes,
+        }
+    }
+}
+
+fn within<N: Copy + Ord>(value: Option<N>, first: N, last: N) -> Meets {
+    match value {
+        None => Meets::Unknown,
+        Some(value) if first <= value && value <= last => Meets::Yes,
+        Some(_) => Meets::No,
+    }
+}
+
+/// What a clause demands of flows whose service and far address it may match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Demands {
+    possible: Demand,
+    /// Of its certain extent; the same as `possible` if the extent is exact.
+    certain: Demand,
+    exact: bool,
+}
+
+impl Demands {
+    /// Whether the extent of the clause is exact.
+    pub(super) fn is_exact(&self) -> bool {
+        self.exact
+    }
+
+    /// How the clause stands to all flows whose service and far address are in its possible extent,
+    /// and in its certain one if `certain`; `None` if that depends on source port or near address.
+    pub(super) fn settled(&self, certain: bool) -> Option<Touch> {
+        match (self.possible.is_none(), certain, self.certain.is_none()) {
+            (true, true, true) => Some(Touch::Certain),
+            (true, false, _) => Some(Touch::May),
+            _ => None,
+        }
+    }
+
+    /// The same for one of these flows.
+    pub(super) fn touch(&self, certain: bool, rest: Rest) -> Touch {
+        match self.possible.met_by(rest) {
+            Meets::No => Touch::No,
+            Meets::Yes if self.exact => Touch::Certain,
+            Meets::Unknown if self.exact => Touch::May,
+            _ if certain && self.certain.met_by(rest) == Meets::Yes => Touch::Certain,
+            _ => Touch::May,
+        }
+    }
+}
+
+/// The services and far addresses of one extent of a clause.
+#[derive(Debug)]
+pub(super) struct Part<'p> {
+    pub(super) clause: u32,
+    /// Whether it is the certain extent of a clause that also has a wider possible one.
+    pub(super) certain_only: bool,
+    /// Which set of services.
+    pub(super) services: u32,
+    pub(super) remote: Remote<'p>,
+}
+
+/// Far addresses, borrowed from the policy where they can be.
+#[derive(Debug, Clone)]
+pub(super) enum Remote<'p> {
+    Whole(&'p Arc<AddressSet>),
+    Cut(Arc<AddressSet>),
+}
+
+impl Remote<'_> {
+    pub(super) fn set(&self) -> &Arc<AddressSet> {
+        match self {
+            Self::Whole(set) => set,
+            Self::Cut(set) => set,
+        }
+    }
+}
+
+/// Everything a policy says about flows of one family.
+#[derive(Debug)]
+pub(super) struct Parts<'p> {
+    /// By clause, and of one clause the certain extent first.
+    pub(super) parts: Vec<Part<'p>>,
+    /// Distinct sets of services, as sorted inclusive ranges.
+    pub(super) services: Vec<Vec<(u32, u32)>>,
+}
+
+impl Demands {
+    fn of(extent: &Extent) -> Self {
+        let possible = Demand::of(extent.possible());
+        match extent {
+            Extent::Exact(_) => Self { possible, certain: possible, exact: true },
+            Extent::Partial { certain, .. } => {
+                let certain = certain.as_ref().map_or_else(Demand::default, Demand::of);
+                Self { possible, certain, exact: false }
+            }
+        }
+    }
+}
+
+/// The demands of all clauses. Most clauses have none and certainly match what their services and far
+/// addresses fit, so only the others are kept.
+#[derive(Debug, Clone)]
+pub(super) struct AllDemands {
+    /// Whether a clause has demands, by number.
+    has: Vec<bool>,
+    demands: HashMap<u32, Demands, RandomState>,
+}
+
+impl AllDemands {
+    pub(super) fn of(policy: &Policy) -> Self {
+        let mut all = Self { has: Vec::new(), demands: HashMap::default() };
+        let clauses = policy.lists().into_iter().flat_map(RuleList::clauses);
+        for (clause, number) in clauses.zip(0..) {
+            let demands = Demands::of(&clause.extent);
+            let has = !demands.exact || !demands.possible.is_none();
+            all.has.push(has);
+            if has {
+                all.demands.insert(number, demands);
+            }
+        }
+        all
+    }
+
+    /// The demands of a clause; `None` if it certainly matches every flow that its services and far
+    /// addresses fit.
+    pub(super) fn get(&self, clause: u32) -> Option<&Demands> {
+        let has = usize::try_from(clause).ok().and_then(|place| self.has.get(place)).copied();
+        if has.unwrap_or_default() { self.demands.get(&clause) } else { None }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.has.len() + self.demands.capacity() * size_of::<(u32, Demands)>()
+    }
+}
+
+impl<'p> Parts<'p> {
+    /// What the clauses of a policy say about flows of this family.
+    pub(super) fn of(policy: &'p Policy, family: Family) -> Self {
+        let mut parts = Vec::new();
+        let mut sets = ServiceSets::new(family);
+        let clauses = policy.lists().into_iter().flat_map(RuleList::clauses);
+        for (clause, number) in clauses.zip(0..) {
+            let possible = clause.extent.possible();
+            let Some(services) = sets.of(possible) else { continue };
+            if let Extent::Partial { certain: Some(certain), .. } = &clause.extent
+                && let Some(certain_services) = sets.of(certain)
+            {
+                // What of it lies outside the possible extent does not count.
+                let services = sets.common(certain_services, services);
+                let remote = if Arc::ptr_eq(&certain.remote, &possible.remote) {
+                    Remote::Whole(&certain.remote)
+                } else {
+                    Remote::Cut(Arc::new(certain.remote.intersection(&possible.remote)))
+                };
+                if let Some(services) = services
+                    && remote.set().has(family)
+                {
+                    parts.push(Part { clause: number, certain_only: true, services, remote });
+                }
+            }
+            parts.push(Part { clause: number, certain_only: false, services, remote: Remote::Whole(&possible.remote) });
+        }
+        Self { parts, services: sets.sets }
+    }
+}
+
+/// Distinct sets of services, by number.
+struct ServiceSets<'p> {
+    family: Family,
+    sets: Vec<Vec<(u32, u32)>>,
+    numbers: HashMap<Vec<(u32, u32)>, u32, RandomState>,
+    /// What was asked for last, and its set; neighbours in a policy often have the same.
+    last: Option<(&'p Selector, bool, Option<u32>)>,
+}
+
+impl<'p> ServiceSets<'p> {
+    fn new(family: Family) -> Self {
+        Self { family, sets: Vec::new(), numbers: HashMap::default(), last: None }
+    }
+
+    /// The services of a space; `None` if it has no flow of the family.
+    fn of(&mut self, space: &'p Space) -> Option<u32> {
+        if !space.remote.has(self.family) || space.local.is_some_and(|block| block.family() != self.family) {
+            return None;
+        }
+        let only_ports = space.source_ports.is_some();
+        if let Some((selector, ports, number)) = self.last
+            && ports == only_ports
+            && *selector == space.selector
+        {
+            return number;
+        }
+        let number = self.number(service::ranges(&space.selector, self.family, only_ports));
+        self.last = Some((&space.selector, only_ports, number));
+        number
+    }
+
+    /// What two sets have in common, if it is anything.
+    fn common(&mut self, ours: u32, theirs: u32) -> Option<u32> {
+        if ours == theirs {
+            return Some(ours);
+        }
+        let set = |number: u32| self.sets.get(usize::try_from(number).ok()?);
+        let common = service::common(set(ours)?, set(theirs)?);
+        self.number(common)
+    }
+
+    /// The number of a set; `None` for no service.
+    fn number(&mut self, ranges: Vec<(u32, u32)>) -> Option<u32> {
+        if ranges.is_empty() {
+            return None;
+        }
+        let next = u32::try_from(self.sets.len()).unwrap_or(u32::MAX);
+        Some(*self.numbers.entry(ranges).or_insert_with_key(|ranges| {
+            self.sets.push(ranges.clone());
+            next
+        }))
+    }
+}

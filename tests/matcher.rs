@@ -1,0 +1,452 @@
+//! Compiled matchers against the reference evaluation, on random policies of every shape: extents
+//! that are known in part, source ports, near addresses, both families, several lists, overlapping
+//! ranges; on flows at the edges of all of them. Every kind is forced, and asked one flow at a time,
+//! in batches and in columns.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod matchers;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use secgroup::matcher::{BuildError, Columns, Kind, Limits, Matcher};
+use secgroup::model::Action;
+use secgroup::net::{
+    AddressSet, Cidr, Direction, Family, Flow, IcmpMessage, IcmpSelector, PortRange, PortSet, Protocol,
+};
+use secgroup::policy::{
+    Clause, Extent, Fallback, Missing, Policy, Provenance, Rank, RuleList, Selector, Space, Verdict,
+};
+
+/// Random policies a run, at least; `PROPTEST_CASES` asks for more.
+const CASES: u32 = 512;
+
+/// The first difference between a matcher of any kind and the reference.
+fn difference(policy: &Policy, flows: &[Flow]) -> Option<String> {
+    matchers::difference(policy, flows, &Kind::ALL)
+}
+
+const BLOCKS: &[&str] = &[
+    "0.0.0.0/0",
+    "10.0.0.0/8",
+    "10.1.0.0/16",
+    "10.1.2.0/24",
+    "10.1.2.0/25",
+    "10.1.2.128/25",
+    "10.1.2.3/32",
+    "10.1.2.4/32",
+    "10.1.3.0/24",
+    "10.2.0.0/15",
+    "255.255.255.255/32",
+    "0.0.0.0/32",
+    "255.255.0.0/16",
+    "10.1.255.255/32",
+    "10.2.0.0/32",
+    "::/0",
+    "::/128",
+    "2001:db8::/32",
+    "2001:db8::/64",
+    "2001:db8::1/128",
+    "2001:db8::2/127",
+    "2001:db8:0:1::/64",
+    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128",
+    "::ffff:0:0/96",
+];
+const PORTS: &[u16] = &[0, 1, 21, 22, 23, 63, 64, 65, 79, 80, 443, 1023, 1024, 32767, 32768, 65534, 65535];
+
+fn block() -> impl Strategy<Value = Cidr> {
+    select(BLOCKS).prop_map(|text| text.parse().unwrap())
+}
+
+fn port() -> impl Strategy<Value = u16> {
+    select(PORTS)
+}
+
+fn port_range() -> impl Strategy<Value = PortRange> {
+    prop_oneof![
+        1 => Just(PortRange::ALL),
+        9 => (port(), port()).prop_map(|(a, b)| PortRange::new(a.min(b), a.max(b)).unwrap()),
+    ]
+}
+
+fn ports() -> impl Strategy<Value = PortSet> {
+    prop_oneof![
+        1 => Just(PortSet::all()),
+        6 => port_range().prop_map(PortSet::from),
+        3 => vec(port_range(), 0..4).prop_map(|ranges| ranges.into_iter().collect()),
+    ]
+}
+
+fn icmp() -> impl Strategy<Value = IcmpSelector> {
+    prop_oneof![
+        Just(IcmpSelector::Any),
+        select(vec![0_u8, 8, 128, 255]).prop_map(IcmpSelector::Type),
+        (select(vec![0_u8, 8, 128, 255]), select(vec![0_u8, 1, 255]))
+            .prop_map(|(kind, code)| IcmpSelector::Message(IcmpMessage::new(kind, code))),
+    ]
+}
+
+fn selector() -> BoxedStrategy<Selector> {
+    prop_oneof![
+        2 => Just(Selector::All),
+        5 => ports().prop_map(Selector::Tcp),
+        3 => ports().prop_map(Selector::Udp),
+        2 => icmp().prop_map(Selector::Icmp),
+        2 => icmp().prop_map(Selector::Icmpv6),
+        2 => select(vec![0_u8, 1, 6, 17, 47, 58, 255]).prop_map(|number| Selector::Other(Protocol::new(number))),
+    ]
+    .boxed()
+}
+
+fn remote() -> BoxedStrategy<AddressSet> {
+    prop_oneof![
+        6 => block().prop_map(AddressSet::from),
+        3 => vec(block(), 0..5).prop_map(|blocks| blocks.into_iter().collect()),
+        1 => Just(AddressSet::all()),
+    ]
+    .boxed()
+}
+
+/// A space; three in four have neither source ports nor near addresses, as most rules.
+fn space() -> BoxedStrategy<Space> {
+    let plain = (selector(), remote()).prop_map(|(selector, remote)| Space::new(selector, remote));
+    prop_oneof![
+        3 => plain,
+        1 => (selector(), remote(), option::of(port_range()), option::of(block())).prop_map(
+            |(selector, remote, ports, local)| {
+                Space::new(selector, remote).with_source_ports(ports).with_local(local)
+            }
+        ),
+    ]
+    .boxed()
+}
+
+/// An extent; the certain part of one that is known in part may reach beyond the possible part.
+fn extent() -> BoxedStrategy<Extent> {
+    prop_oneof![
+        6 => space().prop_map(Extent::Exact),
+        1 => space().prop_map(Extent::uncertain),
+        2 => (space(), space()).prop_map(|(certain, possible)| Extent::Partial { certain: Some(certain), possible }),
+        // What engines make: the certain part within the possible one.
+        2 => (selector(), remote(), remote()).prop_map(|(selector, certain, more)| {
+            let possible = Space::new(selector.clone(), certain.union(&more));
+            Extent::Partial { certain: Some(Space::new(selector, certain)), possible }
+        }),
+    ]
+    .boxed()
+}
+
+fn list() -> BoxedStrategy<Policy> {
+    let action = prop_oneof![4 => Just(Action::Allow), 3 => Just(Action::Deny), 1 => Just(Action::Pass)];
+    let clause = (0..6_u64, action, extent()).prop_map(|(order, action, extent)| {
+        let rank = Rank::new(0, order).deny_first(action);
+        Clause::partial(rank, action, extent, Provenance::implied("test", "a clause"), vec![Missing::SourcePort])
+    });
+    let fallback = select(vec![
+        Fallback::deny(),
+        Fallback::allow(),
+        Fallback::pass(),
+        Fallback::unfiltered(),
+        Fallback::indeterminate(vec![Missing::SourcePort]),
+    ]);
+    (vec(clause, 0..14), fallback)
+        .prop_map(|(clauses, fallback)| {
+            Policy::rules(Direction::Ingress, RuleList::new("test", clauses, fallback).unwrap()).unwrap()
+        })
+        .boxed()
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    list().prop_recursive(2, 6, 3, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 1..4).prop_map(|stages| Policy::all_of(stages).unwrap()),
+            vec(inner, 1..4).prop_map(|stages| Policy::first_decisive(stages).unwrap()),
+        ]
+    })
+}
+
+/// First and last address of a block, one beyond on both sides, and one within.
+fn edges(block: Cidr) -> Vec<IpAddr> {
+    let number = |address: IpAddr| match address {
+        IpAddr::V4(address) => u128::from(u32::from(address)),
+        IpAddr::V6(address) => u128::from(address),
+    };
+    let (first, last) = (number(block.first()), number(block.last()));
+    let end = if block.family() == Family::V4 { u128::from(u32::MAX) } else { u128::MAX };
+    let numbers = [first, last, first.saturating_sub(1), last.saturating_add(1).min(end), first + (last - first) / 2];
+    numbers
+        .map(|number| match block.family() {
+            Family::V4 => IpAddr::V4(Ipv4Addr::from(u32::try_from(number).unwrap())),
+            Family::V6 => IpAddr::V6(Ipv6Addr::from(number)),
+        })
+        .to_vec()
+}
+
+fn address() -> impl Strategy<Value = IpAddr> {
+    (block(), any::<Index>()).prop_map(|(block, which)| *which.get(&edges(block)))
+}
+
+fn near_port() -> impl Strategy<Value = u16> {
+    prop_oneof![3 => port(), 1 => any::<u16>()]
+}
+
+fn flow() -> BoxedStrategy<Flow> {
+    let message = (select(vec![0_u8, 8, 9, 128, 255]), select(vec![0_u8, 1, 254, 255]));
+    let service = prop_oneof![
+        4 => near_port().prop_map(|port| (6_u8, port)),
+        3 => near_port().prop_map(|port| (17, port)),
+        2 => message.prop_map(|(kind, code)| (1, u16::from_be_bytes([kind, code]))),
+        1 => select(vec![0_u8, 1, 47, 58, 255]).prop_map(|number| (number, 0)),
+    ];
+    (address(), service, option::of(near_port()), option::of(address()))
+        .prop_map(|(remote, (protocol, selector), source, local)| {
+            let [kind, code] = selector.to_be_bytes();
+            let flow = match protocol {
+                6 => Flow::tcp(remote, selector),
+                17 => Flow::udp(remote, selector),
+                _ => Flow::other(remote, Protocol::new(protocol))
+                    .unwrap_or_else(|_| Flow::icmp(remote, IcmpMessage::new(kind, code))),
+            };
+            let flow = source.map_or(flow, |port| flow.from_port(port));
+            local.and_then(|local| flow.at(local).ok()).unwrap_or(flow)
+        })
+        .boxed()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases.max(CASES),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn every_kind_decides_as_the_reference(policy in policy(), flows in vec(flow(), 40..80)) {
+        prop_assert_eq!(difference(&policy, &flows), None);
+    }
+}
+
+fn rule(order: u64, action: Action, space: Space) -> Clause {
+    Clause::new(Rank::new(1, order), action, space, Provenance::implied("test", format!("rule {order}")))
+}
+
+fn rules(clauses: Vec<Clause>) -> Policy {
+    Policy::rules(Direction::Ingress, RuleList::new("test", clauses, Fallback::deny()).unwrap()).unwrap()
+}
+
+fn tcp(first: u16, last: u16) -> Selector {
+    Selector::Tcp(PortRange::new(first, last).unwrap().into())
+}
+
+fn cidr(text: &str) -> AddressSet {
+    text.parse::<Cidr>().unwrap().into()
+}
+
+fn all_kinds(policy: &Policy) -> Vec<Matcher> {
+    Kind::ALL.iter().map(|kind| Matcher::builder().kind(*kind).build(policy).unwrap()).collect()
+}
+
+/// More than 16 pieces in one /16, in a /24 and in 16 neighbours, so that blocks of the fast form are
+/// split as far as they can be.
+#[test]
+fn many_pieces_close_together() {
+    let base = u32::from(Ipv4Addr::new(10, 1, 2, 0));
+    for (count, step) in [(17, 1), (40, 2), (200, 3), (300, 256), (700, 37), (16, 1)] {
+        let clauses = (0..count).map(|number| {
+            let host = Cidr::host(Ipv4Addr::from(base + number * step).into());
+            rule(u64::from(number), Action::Allow, Space::new(tcp(22, 22), AddressSet::from(host)))
+        });
+        let policy = rules(clauses.collect());
+        let flows: Vec<Flow> =
+            (0..count * step + 3).map(|offset| Flow::tcp(Ipv4Addr::from(base - 1 + offset).into(), 22)).collect();
+        assert_eq!(difference(&policy, &flows), None, "{count} hosts, every {step}");
+    }
+}
+
+/// A group of 65,536 scattered members in several clauses: its members are looked at once each.
+#[test]
+fn large_group_in_several_clauses() {
+    let member = |number: u32| Ipv4Addr::from(0x0a00_0000 | number.wrapping_mul(0x9e37_79b1) & 0x00ff_ffff);
+    let group: Arc<AddressSet> = Arc::new((0..65_536).map(|number| Cidr::host(member(number).into())).collect());
+    let clauses = (0..6).map(|order| {
+        let port = u16::try_from(1000 + order).unwrap();
+        rule(order, Action::Allow, Space::new(tcp(port, port), group.clone()))
+    });
+    let policy = rules(clauses.chain([rule(9, Action::Deny, Space::new(Selector::All, cidr("10.0.0.0/8")))]).collect());
+    let flows: Vec<Flow> = (0..2_000_u32)
+        .map(|number| Flow::tcp(member(number * 31).into(), u16::try_from(999 + number % 8).unwrap()))
+        .chain((0..500).map(|number| Flow::tcp(Ipv4Addr::from(u32::from(member(number)) + 1).into(), 1003)))
+        .collect();
+    assert_eq!(difference(&policy, &flows), None);
+}
+
+/// Thousands of rules for one address each, some of which have several, between rules for the blocks
+/// around them: rows are shared, and the number of the rule is still the right one.
+#[test]
+fn thousands_of_rules_for_one_address_each() {
+    for family in Family::ALL {
+        // A small linear congruential generator (Knuth, MMIX), from which the upper bits are taken.
+        let mut state = 7_u64;
+        let mut random = |bound: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % bound
+        };
+        let host = |number: u64| match family {
+            Family::V4 => IpAddr::V4(Ipv4Addr::from(0x0a00_0000 | u32::try_from(number).unwrap())),
+            Family::V6 => IpAddr::V6(Ipv6Addr::from(
+                0x2001_0db8_u128 << 96 | u128::from(number >> 4) << 64 | u128::from(number & 15),
+            )),
+        };
+        let bits = family.bits();
+        let services = [tcp(22, 22), tcp(80, 80), tcp(80, 443), Selector::All, tcp(0, 65_535)];
+        let mut hosts = Vec::new();
+        let make = |order: u64| {
+            let service = services[usize::try_from(random(5)).unwrap()].clone();
+            let (host, prefix) = match random(100) {
+                0..3 => (host(random(1 << 20)), bits - 8),
+                3..4 => (host(random(1 << 20)), bits - 12),
+                4..20 if order > 10 => (hosts[usize::try_from(random(order / 2)).unwrap()], bits),
+                _ => (host(random(1 << 20)), bits),
+            };
+            hosts.push(host);
+            let action = if random(3) == 0 { Action::Deny } else { Action::Allow };
+            // Late in the list something about everything, and something that is not known for sure.
+            let service = if prefix == bits || random(9) > 0 { service } else { tcp(100, 200) };
+            let space = Space::new(service, AddressSet::from(Cidr::containing(host, prefix).unwrap()));
+            match order {
+                4_000 => rule(order, action, Space::new(tcp(90, 100), AddressSet::all())),
+                6_000 => Clause::partial(
+                    Rank::new(1, order),
+                    action,
+                    Extent::uncertain(space.with_remote(AddressSet::all())),
+                    Provenance::implied("test", "perhaps"),
+                    vec![Missing::SourcePort],
+                ),
+                _ => rule(order, action, space),
+            }
+        };
+        let clauses: Vec<Clause> = (0..9_000_u64).map(make).collect();
+        for with_doubt in [false, true] {
+            let known = |clause: &&Clause| with_doubt || matches!(clause.extent, Extent::Exact(_));
+            let policy = rules(clauses.iter().filter(known).cloned().collect());
+            let matchers = all_kinds(&policy);
+            for (number, host) in hosts.iter().enumerate().step_by(7) {
+                for port in [22, 80, 95, 150, 443] {
+                    let flow = Flow::tcp(*host, port);
+                    let expected = policy.decide(&flow);
+                    for matcher in &matchers {
+                        assert_eq!(matcher.decide(&flow), expected, "{} {number}: {flow}", matcher.kind());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Every protocol number over both families; 1 over IPv6 and 58 over IPv4 are bare numbers (AWS-34).
+#[test]
+fn every_protocol_number() {
+    let clauses = [(Selector::Icmp(IcmpSelector::Any), 0), (Selector::Icmpv6(IcmpSelector::Any), 1)].into_iter();
+    let clauses = clauses.chain(
+        [1_u8, 6, 17, 47, 58, 255]
+            .into_iter()
+            .zip(2..)
+            .map(|(number, order)| (Selector::Other(Protocol::new(number)), order)),
+    );
+    let clauses = clauses.map(|(selector, order)| rule(order, Action::Allow, Space::new(selector, AddressSet::all())));
+    let policy = rules(clauses.collect());
+    let mut flows = Vec::new();
+    for address in ["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()] {
+        flows.extend((0..=255).filter_map(|number| Flow::other(address, Protocol::new(number)).ok()));
+        flows.extend([0, 8, 255].map(|kind| Flow::icmp(address, IcmpMessage::new(kind, 0))));
+        flows.extend([Flow::tcp(address, 0), Flow::udp(address, 65_535)]);
+    }
+    assert_eq!(difference(&policy, &flows), None);
+}
+
+/// Rules that overlap in every dimension, with source ports, more than tables can hold: a forced kind
+/// says so with numbers, the chooser takes the scan, and every answer is right.
+#[test]
+fn what_tables_cannot_hold_is_scanned() {
+    let clauses = (0..300_u32).map(|number| {
+        let port = |factor: u32| u16::try_from(number.wrapping_mul(factor) % 30_000).unwrap();
+        let (low, source) = (port(7919), port(104_729));
+        let first = Ipv4Addr::from(number * 0x0051_7cc1);
+        let remote = AddressSet::from_iter([Cidr::containing(first.into(), 9).unwrap()]);
+        let space = Space::new(tcp(low, low + 30_000), remote);
+        let ports = PortRange::new(source, source + 30_000).unwrap();
+        rule(u64::from(number), Action::Allow, space.with_source_ports(Some(ports)))
+    });
+    let policy = rules(clauses.collect());
+    let small = Limits::new(64 << 10, 1_000_000);
+    for kind in [Kind::Compact, Kind::Direct] {
+        let refused = Matcher::builder().kind(kind).limits(small).build(&policy).unwrap_err();
+        assert_eq!(refused, BuildError::TooLarge { kind, clauses: 300, limit: 64 << 10 });
+        assert_eq!(
+            refused.to_string(),
+            format!("the tables of a {kind} matcher for 300 clauses take more than 65536 bytes")
+        );
+        let slow = Matcher::builder().kind(kind).limits(Limits::new(usize::MAX, 1000)).build(&policy).unwrap_err();
+        assert_eq!(slow, BuildError::TooSlow { kind, clauses: 300, limit: 1000 });
+    }
+    let matcher = Matcher::builder().limits(small).build(&policy).unwrap();
+    assert_eq!(matcher.kind(), Kind::Linear);
+    for number in 0..500_u32 {
+        let remote = Ipv4Addr::from(number.wrapping_mul(0x0123_4567));
+        let port = u16::try_from(number * 131 % 65_536).unwrap();
+        let flow = Flow::tcp(remote.into(), port).from_port(port.wrapping_mul(3));
+        assert_eq!(matcher.decide(&flow), policy.decide(&flow), "{flow}");
+    }
+}
+
+#[test]
+fn the_chooser_takes_what_fits() {
+    let few = rules(vec![rule(0, Action::Allow, Space::new(tcp(22, 22), cidr("10.0.0.0/8")))]);
+    assert_eq!(Matcher::new(&few).kind(), Kind::Linear);
+    let many =
+        rules((0..40).map(|order| rule(order, Action::Allow, Space::new(tcp(22, 22), cidr("10.0.0.0/8")))).collect());
+    assert_eq!(Matcher::new(&many).kind(), Kind::Direct);
+    assert_eq!(Kind::chosen_for(&many), [Kind::Direct, Kind::Compact, Kind::Linear]);
+}
+
+#[test]
+fn columns_of_different_lengths_are_refused() {
+    let policy = rules((0..40).map(|order| rule(order, Action::Allow, Space::everything())).collect());
+    let decision = policy.decide(&Flow::tcp([192, 0, 2, 1].into(), 1));
+    for matcher in all_kinds(&policy) {
+        let mut decisions = [decision; 2];
+        let remote = [1_u32, 2];
+        let short = matcher.decide_columns(&Columns::new(&remote, &[6], &[1, 2]), &mut decisions).unwrap_err();
+        assert_eq!(short.to_string(), "the column `protocol` has 1 entries, but the one of far addresses has 2");
+        let mut columns = Columns::new(&remote, &[6, 6], &[1, 2]);
+        columns.local = Some(&[]);
+        assert_eq!(matcher.decide_columns(&columns, &mut decisions).unwrap_err().column, "local");
+        columns.local = None;
+        assert_eq!(matcher.decide_columns(&columns, &mut []).unwrap_err().column, "decisions");
+        assert_eq!(matcher.decide_columns(&columns, &mut decisions), Ok(()));
+        assert_eq!(matcher.decide_columns::<u128>(&Columns::new(&[], &[], &[]), &mut []), Ok(()));
+    }
+}
+
+#[test]
+fn matchers_are_shared_between_threads() {
+    fn shared<T: Send + Sync + Clone + std::fmt::Debug>() {}
+    shared::<Matcher>();
+}
+
+/// A policy without clauses, and one that leaves all to the next stage.
+#[test]
+fn empty_policies() {
+    let flows = [Flow::tcp([192, 0, 2, 1].into(), 1), Flow::udp("2001:db8::1".parse().unwrap(), 53)];
+    for fallback in [Fallback::deny(), Fallback::allow(), Fallback::pass(), Fallback::unfiltered()] {
+        let policy = Policy::rules(Direction::Egress, RuleList::new("empty", Vec::new(), fallback).unwrap()).unwrap();
+        assert_eq!(difference(&policy, &flows), None);
+        let both = Policy::all_of(vec![policy.clone(), policy]).unwrap();
+        assert_eq!(difference(&both, &flows), None);
+        assert_ne!(both.decide(flows.first().unwrap()).verdict, Verdict::Indeterminate);
+    }
+}
