@@ -19,7 +19,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use secgroup::policy::{Policy, Verdict};
 
-use support::{Case, Cloud};
+use support::case::{Case, Cloud};
 
 /// Numbers of rules.
 const RULES: [usize; 3] = [10, 100, 1_000];
