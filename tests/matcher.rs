@@ -403,6 +403,62 @@ fn what_tables_cannot_hold_is_scanned() {
     }
 }
 
+/// Policies made to be hard, 10,000 rules each: prefixes nested as deep as they go, ranges that all
+/// differ in every dimension, source ports and near addresses in every rule. Whatever the chooser
+/// takes is within its limits, and right.
+#[test]
+fn hard_policies_stay_within_their_limits() {
+    let spread = |number: u32, factor: u32| number.wrapping_mul(factor);
+    let port = |number: u32| u16::try_from(number >> 16).unwrap();
+    let range = |number: u32, factor: u32| {
+        let (a, b) = (port(spread(number, factor)), port(spread(number, factor.rotate_left(9) | 1)));
+        PortRange::new(a.min(b), a.max(b)).unwrap()
+    };
+    let action = |number: u32| if number.is_multiple_of(3) { Action::Deny } else { Action::Allow };
+    let nested = |number: u32| {
+        let address = Ipv4Addr::from(0x0a10_0000 | spread(number, 0x9e37_79b1) >> 12);
+        Cidr::containing(address.into(), 12 + u8::try_from(number % 21).unwrap()).unwrap()
+    };
+    let deep =
+        |number: u32| Cidr::containing("2001:db8::1".parse().unwrap(), u8::try_from(number % 129).unwrap()).unwrap();
+    let build = |space: &dyn Fn(u32) -> Space| {
+        rules((0..10_000_u32).map(|number| rule(number.into(), action(number), space(number))).collect())
+    };
+    let tcp = |number: u32| Selector::Tcp(range(number, 0x85eb_ca6b).into());
+    let policies = [
+        ("nested", build(&|number| Space::new(tcp(number), AddressSet::from(nested(number))))),
+        ("deep", build(&|number| Space::new(tcp(number), AddressSet::from(deep(number))))),
+        (
+            "source ports",
+            build(&|number| {
+                let space = Space::new(tcp(number), AddressSet::from(nested(number)));
+                space.with_source_ports(Some(range(number, 0xc2b2_ae35))).with_local(Some(nested(spread(number, 77))))
+            }),
+        ),
+        (
+            "several blocks each",
+            build(&|number| {
+                Space::new(tcp(number), (0..3).map(|more| nested(spread(number, 31 + more))).collect::<AddressSet>())
+            }),
+        ),
+    ];
+    for (name, policy) in policies {
+        // A tenth of the default of either.
+        let limits = Limits::new(25 << 20, 30_000_000);
+        let matcher = Matcher::builder().limits(limits).build(&policy).unwrap();
+        // The scan shares its sets of addresses with the policy, and has little else.
+        assert!(matcher.bytes() <= limits.bytes, "{name}: {} bytes", matcher.bytes());
+        for number in 0..200_u32 {
+            let flow = match name {
+                "deep" => Flow::tcp("2001:db8::1".parse().unwrap(), port(spread(number, 0x0123_4567))),
+                _ => Flow::tcp(nested(number).first(), port(spread(number, 0x0123_4567))),
+            };
+            let flow = if number % 2 == 0 { flow.from_port(port(spread(number, 0x7654_3211))) } else { flow };
+            assert_eq!(matcher.decide(&flow), policy.decide(&flow), "{name}, {}: {flow}", matcher.kind());
+        }
+    }
+}
+
 #[test]
 fn the_chooser_takes_what_fits() {
     let few = rules(vec![rule(0, Action::Allow, Space::new(tcp(22, 22), cidr("10.0.0.0/8")))]);

@@ -60,10 +60,10 @@ pub(super) struct AnswerBuilder {
 }
 
 impl AnswerBuilder {
-    pub(super) fn new(policy: &Policy) -> Self {
+    pub(super) fn new(policy: &Policy, demands: AllDemands) -> Self {
         Self {
             outline: policy.outline(),
-            demands: AllDemands::of(policy),
+            demands,
             decisions: Vec::new(),
             decision_numbers: HashMap::default(),
             open: Vec::new(),

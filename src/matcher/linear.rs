@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::parts::{AllDemands, Parts, Remote, Rest};
+use super::parts::{AllDemands, Parts, Reading, Remote, Rest};
 use super::rows::Ranged;
 use crate::net::AddressSet;
 use crate::policy::{Decision, Outline, Policy, Touch};
@@ -88,7 +88,8 @@ fn is_in<T: Copy + Ord>(ranges: &[(T, T)], value: T) -> bool {
 
 impl Linear {
     pub(super) fn new(policy: &Policy) -> Self {
-        Self { outline: policy.outline(), demands: AllDemands::of(policy), v4: entries(policy), v6: entries(policy) }
+        let Reading { v4, v6, demands } = Reading::of(policy);
+        Self { outline: policy.outline(), demands, v4: entries(v4), v6: entries(v6) }
     }
 
     pub(super) fn decide_v4(&self, address: u32, service: u32, rest: Rest) -> Decision {
@@ -133,8 +134,8 @@ impl Linear {
     }
 }
 
-fn entries<N: Ranged>(policy: &Policy) -> Entries<N> {
-    let Parts { parts, services } = Parts::of(policy, N::FAMILY);
+fn entries<N: Ranged>(parts: Parts<'_>) -> Entries<N> {
+    let Parts { parts, services } = parts;
     let mut entries = Vec::with_capacity(parts.len());
     let mut certain = None;
     for part in parts {

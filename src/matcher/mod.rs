@@ -78,7 +78,7 @@ pub use columns::{Columns, ColumnsError};
 use limits::Budget;
 pub use limits::{BuildError, Limits};
 use linear::Linear;
-use parts::Rest;
+use parts::{Reading, Rest};
 use simd::Kernel;
 use tables::{Tables, Unpacked};
 
@@ -205,9 +205,10 @@ impl Form {
         if u32::try_from(clauses).is_ok_and(|clauses| clauses > Touched::MAX) {
             return Err(budget.too_many_classes());
         }
-        let mut answers = AnswerBuilder::new(policy);
-        let v4 = Unpacked::<u32>::build(policy, &mut answers, &mut budget)?;
-        let v6 = Unpacked::<u128>::build(policy, &mut answers, &mut budget)?;
+        let reading = Reading::of(policy);
+        let mut answers = AnswerBuilder::new(policy, reading.demands);
+        let v4 = Unpacked::<u32>::build(&reading.v4, &mut answers, &mut budget)?;
+        let v6 = Unpacked::<u128>::build(&reading.v6, &mut answers, &mut budget)?;
         let answers = answers.finish();
         let mut refused = budget.too_many_classes();
         for kind in kinds {

@@ -4,6 +4,7 @@ use super::answers::{Answer, AnswerBuilder, Touched};
 use super::limits::{Budget, BuildError};
 use super::partition::Partition;
 use super::parts::{Part, Parts};
+use super::rows::Atoms;
 use crate::policy::Touch;
 
 /// Paints one row after the other.
@@ -27,18 +28,28 @@ pub(super) struct Painter {
     waiting: Vec<u64>,
     /// What touches the columns that wait.
     touched: Vec<Vec<Touched>>,
-    /// The clause that decides each column where only the clauses of all addresses match, or
-    /// [`NO_CLAUSE`]; nothing if that alone does not tell.
-    ground: Option<Vec<u32>>,
-    /// The parts of all addresses, in order.
-    ground_parts: Vec<u32>,
+    /// Rows of fewer and fewer sets of addresses, each painted over the one before.
+    layers: Vec<Layer>,
+    /// How many of them are in use.
+    depth: usize,
     /// The answers of the row.
     row: Vec<u32>,
 }
 
+/// A row in which every clause decides alone, painted over another by the clauses of one more set.
+#[derive(Default)]
+struct Layer {
+    /// The set; nothing for the first layer, where no clause matches.
+    set: Option<u32>,
+    answers: Vec<u32>,
+    /// The clause that decides each column, or [`NO_CLAUSE`].
+    deciding: Vec<u32>,
+}
+
 const NO_CLAUSE: u32 = u32::MAX;
-/// Up to how many parts are painted over the ground one by one.
-const FEW_PARTS: usize = 8;
+
+/// Up to how many sets a row is painted in layers; blocks of addresses are nested less deeply.
+const MANY_SETS: usize = 64;
 
 /// How much of a clause's possible extent is certain, for the addresses of a row.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,11 +61,9 @@ enum Certain {
 }
 
 impl Painter {
-    /// A painter for a policy, some parts of which hold `everywhere`.
     pub(super) fn new(
         parts: &Parts<'_>,
         columns: &Partition<u32>,
-        everywhere: &[u32],
         answers: &mut AnswerBuilder,
         budget: &mut Budget,
     ) -> Result<Self, BuildError> {
@@ -77,23 +86,22 @@ impl Painter {
                 }
             }
         }
-        let mut painter = Self {
+        let nothing = answers.answer(&[], budget)?;
+        Ok(Self {
             columns: bits,
             words,
             alone: vec![None; clauses],
-            nothing: answers.answer(&[], budget)?,
+            nothing,
             open: vec![0; words * list_ends.len()],
             list_ends,
             every,
             certain: vec![0; words],
             waiting: vec![0; words],
             touched: vec![Vec::new(); count],
-            ground: None,
-            ground_parts: Vec::new(),
+            layers: Vec::new(),
+            depth: 0,
             row: vec![0; count],
-        };
-        painter.paint_ground(parts, everywhere, answers, budget)?;
-        Ok(painter)
+        })
     }
 
     /// The answers of the row that was painted last.
@@ -101,31 +109,41 @@ impl Painter {
         &self.row
     }
 
-    /// Finds the answer of every column for addresses that exactly these parts have, given in order.
-    /// Where one of `own` decides, the answer is its place among them.
+    /// Finds the answer of every column for addresses that lie in exactly these sets. Where a clause of
+    /// the set `own` decides, which must be the innermost, the answer is its place in that set.
     pub(super) fn paint(
         &mut self,
         parts: &Parts<'_>,
-        touching: &[u32],
-        own: &[u32],
+        atoms: &Atoms,
+        sets: &[u32],
+        own: Option<u32>,
         answers: &mut AnswerBuilder,
         budget: &mut Budget,
     ) -> Result<(), BuildError> {
-        let clauses = own.iter().filter_map(|part| parts.parts.get(index(*part))).map(|part| index(part.clause));
-        for (clause, place) in clauses.clone().zip(0..) {
-            if let Some(alone) = self.alone.get_mut(clause) {
-                *alone = Some(Answer::own(place));
-            }
+        let own_clauses = own.map_or(&[][..], |own| atoms.details_of(own));
+        for ((clause, _), place) in own_clauses.iter().zip(0..) {
+            self.set_alone(*clause, Some(Answer::own(place)));
         }
-        if !self.paint_over(parts, touching, answers, budget)? {
-            self.paint_all(parts, touching, answers, budget)?;
+        let decides = |set: &u32| atoms.details_of(*set).iter().all(|(clause, _)| self.decides(*clause, answers));
+        if sets.len() <= MANY_SETS && sets.iter().all(decides) {
+            self.paint_layers(atoms, sets, answers, budget)?;
+        } else {
+            self.paint_all(parts, &atoms.parts_of_all(sets), answers, budget)?;
         }
-        for clause in clauses {
-            if let Some(alone) = self.alone.get_mut(clause) {
-                *alone = None;
+        if own.is_some() {
+            // These answers are good for this row only.
+            self.depth = self.depth.saturating_sub(1);
+            for (clause, _) in own_clauses {
+                self.set_alone(*clause, None);
             }
         }
         Ok(())
+    }
+
+    fn set_alone(&mut self, clause: u32, answer: Option<Answer>) {
+        if let Some(alone) = self.alone.get_mut(index(clause)) {
+            *alone = answer;
+        }
     }
 
     /// Whether a clause decides alone, wherever no clause before it does: the policy has one list, and
@@ -134,71 +152,51 @@ impl Painter {
         self.list_ends.len() == 1 && answers.is_certain(clause)
     }
 
-    /// Paints what holds for all addresses, which most rows are little different from.
-    fn paint_ground(
+    /// Paints a row of sets whose clauses all decide alone: from the widest set to the narrowest, each
+    /// over the last. What it shares with the row before is there already, and neighbours in the
+    /// order of addresses share most, for blocks of addresses are nested.
+    fn paint_layers(
         &mut self,
-        parts: &Parts<'_>,
-        everywhere: &[u32],
-        answers: &AnswerBuilder,
-        budget: &mut Budget,
-    ) -> Result<(), BuildError> {
-        let mut ground = vec![NO_CLAUSE; self.row.len()];
-        for part in everywhere {
-            let Some(part) = parts.parts.get(index(*part)) else { continue };
-            if !self.decides(part.clause, answers) {
-                return Ok(());
-            }
-            budget.spend(self.row.len())?;
-            self.lower(&mut ground, part);
-        }
-        if self.list_ends.len() == 1 {
-            (self.ground, self.ground_parts) = (Some(ground), everywhere.to_vec());
-        }
-        Ok(())
-    }
-
-    /// Lets a part decide the columns that a later clause, or none, decides so far.
-    fn lower(&self, deciding: &mut [u32], part: &Part<'_>) {
-        let words = bits_of(&self.columns, part.services, self.words).iter().enumerate();
-        for column in words.flat_map(|(word, columns)| bits(word, *columns)) {
-            if let Some(clause) = deciding.get_mut(column) {
-                *clause = (*clause).min(part.clause);
-            }
-        }
-    }
-
-    /// Paints a row over the ground; tells whether it could, which is if the parts that do not hold
-    /// everywhere are few and each decides alone.
-    fn paint_over(
-        &mut self,
-        parts: &Parts<'_>,
-        touching: &[u32],
+        atoms: &Atoms,
+        sets: &[u32],
         answers: &mut AnswerBuilder,
         budget: &mut Budget,
-    ) -> Result<bool, BuildError> {
-        let Some(ground) = &self.ground else { return Ok(false) };
-        let more = touching.len().saturating_sub(self.ground_parts.len());
-        if more > FEW_PARTS {
-            return Ok(false);
+    ) -> Result<(), BuildError> {
+        if self.layers.is_empty() {
+            let (row, deciding) = (vec![self.nothing.number(); self.row.len()], vec![NO_CLAUSE; self.row.len()]);
+            self.layers.push(Layer { set: None, answers: row, deciding });
         }
-        // Both are in order, and the parts of the ground are all among those given.
-        let mut of_ground = self.ground_parts.iter().peekable();
-        let more = touching.iter().filter(|part| of_ground.next_if_eq(part).is_none());
-        let more: Vec<&Part<'_>> = more.filter_map(|part| parts.parts.get(index(*part))).collect();
-        if !more.iter().all(|part| self.decides(part.clause, answers)) {
-            return Ok(false);
+        let sets = atoms.widest_first(sets);
+        let known = self.layers.iter().take(self.depth + 1).skip(1).zip(&sets);
+        let common = known.take_while(|(layer, set)| layer.set == Some(**set)).count();
+        self.depth = common;
+        for set in sets.iter().skip(common) {
+            budget.spend(self.row.len())?;
+            let below = self.layers.get(self.depth).map(|layer| (layer.answers.clone(), layer.deciding.clone()));
+            let (mut row, mut deciding) = below.unwrap_or_default();
+            for (clause, services) in atoms.details_of(*set) {
+                budget.spend(self.words)?;
+                let answer = self.alone(*clause, answers, budget)?.number();
+                let words = bits_of(&self.columns, *services, self.words).iter().enumerate();
+                for column in words.flat_map(|(word, columns)| bits(word, *columns)) {
+                    if let (Some(before), Some(cell)) = (deciding.get_mut(column), row.get_mut(column))
+                        && *clause < *before
+                    {
+                        (*before, *cell) = (*clause, answer);
+                    }
+                }
+            }
+            self.depth += 1;
+            let size = 2 * size_of_val(row.as_slice());
+            budget.release(size * self.layers.len().saturating_sub(self.depth));
+            self.layers.truncate(self.depth);
+            budget.keep(size)?;
+            self.layers.push(Layer { set: Some(*set), answers: row, deciding });
         }
-        budget.spend(self.row.len() * (more.len() + 1))?;
-        let mut row = std::mem::take(&mut self.row);
-        row.copy_from_slice(ground);
-        for part in more {
-            self.lower(&mut row, part);
+        if let Some(layer) = self.layers.get(self.depth) {
+            self.row.copy_from_slice(&layer.answers);
         }
-        for cell in &mut row {
-            *cell = if *cell == NO_CLAUSE { self.nothing } else { self.alone(*cell, answers, budget)? }.number();
-        }
-        self.row = row;
-        Ok(true)
+        Ok(())
     }
 
     /// The answer of columns that only this clause touches, certainly.

@@ -153,7 +153,7 @@ impl Demands {
 
 /// The demands of all clauses. Most clauses have none and certainly match what their services and far
 /// addresses fit, so only the others are kept.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct AllDemands {
     /// Whether a clause has demands, by number.
     has: Vec<bool>,
@@ -161,18 +161,13 @@ pub(super) struct AllDemands {
 }
 
 impl AllDemands {
-    pub(super) fn of(policy: &Policy) -> Self {
-        let mut all = Self { has: Vec::new(), demands: HashMap::default() };
-        let clauses = policy.lists().into_iter().flat_map(RuleList::clauses);
-        for (clause, number) in clauses.zip(0..) {
-            let demands = Demands::of(&clause.extent);
-            let has = !demands.exact || !demands.possible.is_none();
-            all.has.push(has);
-            if has {
-                all.demands.insert(number, demands);
-            }
+    fn push(&mut self, clause: u32, extent: &Extent) {
+        let demands = Demands::of(extent);
+        let has = !demands.exact || !demands.possible.is_none();
+        self.has.push(has);
+        if has {
+            self.demands.insert(clause, demands);
         }
-        all
     }
 
     /// The demands of a clause; `None` if it certainly matches every flow that its services and far
@@ -187,34 +182,64 @@ impl AllDemands {
     }
 }
 
-impl<'p> Parts<'p> {
-    /// What the clauses of a policy say about flows of this family.
-    pub(super) fn of(policy: &'p Policy, family: Family) -> Self {
-        let mut parts = Vec::new();
-        let mut sets = ServiceSets::new(family);
+/// A policy, read once: the parts of both families, and what is left to ask.
+#[derive(Debug)]
+pub(super) struct Reading<'p> {
+    pub(super) v4: Parts<'p>,
+    pub(super) v6: Parts<'p>,
+    pub(super) demands: AllDemands,
+}
+
+impl<'p> Reading<'p> {
+    pub(super) fn of(policy: &'p Policy) -> Self {
+        let mut demands = AllDemands::default();
+        let [mut v4, mut v6] = Family::ALL.map(PartsBuilder::new);
         let clauses = policy.lists().into_iter().flat_map(RuleList::clauses);
         for (clause, number) in clauses.zip(0..) {
-            let possible = clause.extent.possible();
-            let Some(services) = sets.of(possible) else { continue };
-            if let Extent::Partial { certain: Some(certain), .. } = &clause.extent
-                && let Some(certain_services) = sets.of(certain)
-            {
-                // What of it lies outside the possible extent does not count.
-                let services = sets.common(certain_services, services);
-                let remote = if Arc::ptr_eq(&certain.remote, &possible.remote) {
-                    Remote::Whole(&certain.remote)
-                } else {
-                    Remote::Cut(Arc::new(certain.remote.intersection(&possible.remote)))
-                };
-                if let Some(services) = services
-                    && remote.set().has(family)
-                {
-                    parts.push(Part { clause: number, certain_only: true, services, remote });
-                }
-            }
-            parts.push(Part { clause: number, certain_only: false, services, remote: Remote::Whole(&possible.remote) });
+            demands.push(number, &clause.extent);
+            v4.push(number, &clause.extent);
+            v6.push(number, &clause.extent);
         }
-        Self { parts, services: sets.sets }
+        Self { v4: v4.finish(), v6: v6.finish(), demands }
+    }
+}
+
+struct PartsBuilder<'p> {
+    family: Family,
+    parts: Vec<Part<'p>>,
+    sets: ServiceSets<'p>,
+}
+
+impl<'p> PartsBuilder<'p> {
+    fn new(family: Family) -> Self {
+        Self { family, parts: Vec::new(), sets: ServiceSets::new(family) }
+    }
+
+    /// Adds what a clause says about flows of the family.
+    fn push(&mut self, clause: u32, extent: &'p Extent) {
+        let possible = extent.possible();
+        let Some(services) = self.sets.of(possible) else { return };
+        if let Extent::Partial { certain: Some(certain), .. } = extent
+            && let Some(certain_services) = self.sets.of(certain)
+        {
+            // What of it lies outside the possible extent does not count.
+            let services = self.sets.common(certain_services, services);
+            let remote = if Arc::ptr_eq(&certain.remote, &possible.remote) {
+                Remote::Whole(&certain.remote)
+            } else {
+                Remote::Cut(Arc::new(certain.remote.intersection(&possible.remote)))
+            };
+            if let Some(services) = services
+                && remote.set().has(self.family)
+            {
+                self.parts.push(Part { clause, certain_only: true, services, remote });
+            }
+        }
+        self.parts.push(Part { clause, certain_only: false, services, remote: Remote::Whole(&possible.remote) });
+    }
+
+    fn finish(self) -> Parts<'p> {
+        Parts { parts: self.parts, services: self.sets.sets }
     }
 }
 

@@ -75,7 +75,7 @@ impl<N: Ranged> Table<N> {
     ) -> Result<Self, BuildError> {
         let columns = columns(parts, budget)?;
         let (addresses, atoms) = addresses::<N>(parts, budget)?;
-        let mut painter = Painter::new(parts, &columns, atoms.everywhere(), answers, budget)?;
+        let mut painter = Painter::new(parts, &columns, answers, budget)?;
         let mut pages = Pages::new();
         let mut sharing = Sharing::default();
         let shares = addresses.class_count() >= MANY_CLASSES;
@@ -87,12 +87,12 @@ impl<N: Ranged> Table<N> {
                 let row = if let Some(row) = sharing.row() {
                     row
                 } else {
-                    painter.paint(parts, &atoms.parts_of_all(sets), atoms.parts_of(inner), answers, budget)?;
+                    painter.paint(parts, &atoms, sets, Some(inner), answers, budget)?;
                     sharing.keep(pages.row(painter.row(), budget)?, budget)?
                 };
                 (row, own)
             } else {
-                painter.paint(parts, &atoms.parts_of_all(sets), &[], answers, budget)?;
+                painter.paint(parts, &atoms, sets, None, answers, budget)?;
                 (pages.row(painter.row(), budget)?, 0)
             };
             places.push(place);
@@ -218,7 +218,7 @@ fn columns(parts: &Parts<'_>, budget: &mut Budget) -> Result<Partition<u32>, Bui
 }
 
 /// Distinct sets of far addresses, with the parts that have each.
-struct Atoms {
+pub(super) struct Atoms {
     parts: Vec<u32>,
     /// Clause and services of each of these parts.
     details: Vec<(u32, u32)>,
@@ -231,19 +231,27 @@ struct Atoms {
 }
 
 impl Atoms {
-    /// The parts that every address has.
-    fn everywhere(&self) -> &[u32] {
-        self.everywhere.map_or(&[], |atom| self.parts_of(atom))
+    /// By how much the last address of a set is greater than the first, if it is one range.
+    fn width(&self, atom: u32) -> Option<u128> {
+        self.widths.get(index(atom)).copied().flatten()
     }
 
     /// The smallest of the sets that are one range.
     fn innermost(&self, atoms: &[u32]) -> Option<u32> {
-        let width = |atom: &u32| self.widths.get(index(*atom)).copied().flatten();
-        atoms.iter().copied().filter(|atom| width(atom).is_some()).min_by_key(|atom| width(atom))
+        let ranges = atoms.iter().filter_map(|atom| Some((self.width(*atom)?, std::cmp::Reverse(*atom))));
+        ranges.min().map(|(_, atom)| atom.0)
+    }
+
+    /// The sets that are several ranges, then the others from the widest to the narrowest; the last is
+    /// the innermost.
+    pub(super) fn widest_first(&self, atoms: &[u32]) -> Vec<u32> {
+        let mut sorted = atoms.to_vec();
+        sorted.sort_unstable_by_key(|atom| (std::cmp::Reverse(self.width(*atom).unwrap_or(u128::MAX)), *atom));
+        sorted
     }
 
     /// The parts of several sets, in order.
-    fn parts_of_all(&self, atoms: &[u32]) -> Vec<u32> {
+    pub(super) fn parts_of_all(&self, atoms: &[u32]) -> Vec<u32> {
         let mut parts: Vec<u32> = atoms.iter().flat_map(|atom| self.parts_of(*atom)).copied().collect();
         parts.sort_unstable();
         parts
@@ -254,7 +262,7 @@ impl Atoms {
     }
 
     /// Clause and services of each part of a set.
-    fn details_of(&self, atom: u32) -> &[(u32, u32)] {
+    pub(super) fn details_of(&self, atom: u32) -> &[(u32, u32)] {
         self.details.get(self.range(atom)).unwrap_or_default()
     }
 

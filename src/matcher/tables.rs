@@ -13,7 +13,7 @@ use super::search::{AddressSearch, ServiceSearch};
 use super::service::{self, selector_mask};
 use super::simd::Kernel;
 use crate::net::Family;
-use crate::policy::{Decision, Policy};
+use crate::policy::Decision;
 
 /// Flows that go through a stage together, so that the work on one does not wait for another's.
 pub(super) const CHUNK: usize = 64;
@@ -184,8 +184,12 @@ pub(super) enum Tables<A: Tabled> {
 pub(super) struct Unpacked<A>(Table<A>);
 
 impl<A: Tabled> Unpacked<A> {
-    pub(super) fn build(policy: &Policy, answers: &mut AnswerBuilder, budget: &mut Budget) -> Result<Self, BuildError> {
-        Table::build(&Parts::of(policy, A::FAMILY), answers, budget).map(Self)
+    pub(super) fn build(
+        parts: &Parts<'_>,
+        answers: &mut AnswerBuilder,
+        budget: &mut Budget,
+    ) -> Result<Self, BuildError> {
+        Table::build(parts, answers, budget).map(Self)
     }
 
     /// The tables of a kind; `None` if there are more classes of addresses or services than it can
