@@ -5,6 +5,7 @@
 //! address finds a block, and the lower half is compared with all 16 starts in it at once.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use foldhash::fast::RandomState;
 
@@ -285,112 +286,62 @@ fn block<B: Block>(starts: &[u32], pieces: &[Piece], current: usize, from: u32, 
     block
 }
 
-/// Services to columns: for each protocol a directory of pages of 64 selectors. Equal pages and equal
-/// directories are shared, so protocols without a selector cost nothing.
+/// Services to columns.
 #[derive(Debug, Clone)]
-pub(super) struct ServicePages {
-    /// Where the directory of each protocol begins.
-    protocols: Box<[u32; 256]>,
-    directory: Box<[u16]>,
-    columns: Box<[[u16; SELECTORS]]>,
+pub(super) struct ServiceTable<C> {
+    /// For each protocol, where its columns begin and which bits of the selector count; none where all
+    /// selectors have one column.
+    protocols: Box<[(u32, u16); 256]>,
+    columns: Box<[C]>,
 }
 
-/// Selectors in a page.
-const SELECTORS: usize = 64;
-/// Pages in a directory.
-const PAGES: usize = (1 << 16) / SELECTORS;
-
-impl ServicePages {
+impl<C: Copy + Default + Eq + Hash + TryFrom<u32> + Into<u32>> ServiceTable<C> {
     /// Builds from the starts of services, ascending from 0, and the column of each. `None` if there
-    /// are more columns or pages than an entry can name.
+    /// are more columns than an entry can name.
     pub(super) fn new(starts: &[u32], columns: &[u32], family: Family) -> Option<Self> {
-        let columns: Vec<u16> = columns.iter().map(|column| u16::try_from(*column).ok()).collect::<Option<_>>()?;
-        let mut known_pages = HashMap::<[u16; SELECTORS], u16, RandomState>::default();
-        let mut known = HashMap::<Vec<u16>, u32, RandomState>::default();
-        let (mut protocols, mut directory, mut pages) = (Vec::with_capacity(256), Vec::new(), Vec::new());
-        let mut current = 0;
-        let mut page_number = |page: [u16; SELECTORS]| -> Option<u16> {
-            let next = u16::try_from(pages.len()).ok()?;
-            Some(*known_pages.entry(page).or_insert_with(|| {
-                pages.push(page);
-                next
-            }))
-        };
+        let columns: Vec<C> = columns.iter().map(|column| C::try_from(*column).ok()).collect::<Option<_>>()?;
+        let mut known = HashMap::<Vec<C>, u32, RandomState>::default();
+        let (mut protocols, mut all) = (Vec::with_capacity(256), Vec::new());
         for protocol in 0..=u8::MAX {
-            let base = service(protocol, 0);
-            while starts.get(current + 1).is_some_and(|start| *start <= base) {
-                current += 1;
-            }
-            let mut own = Vec::with_capacity(PAGES);
-            if selector_mask(protocol, family) == 0 {
-                // Whatever stands in the selector means nothing.
-                let page = [columns.get(current).copied().unwrap_or_default(); SELECTORS];
-                own.resize(PAGES, page_number(page)?);
-            }
-            while own.len() < PAGES {
-                let first = base + u32::try_from(own.len() * SELECTORS).ok()?;
-                while starts.get(current + 1).is_some_and(|start| *start <= first) {
-                    current += 1;
-                }
-                let mut page = [columns.get(current).copied().unwrap_or_default(); SELECTORS];
-                while let Some(start) = starts.get(current + 1).filter(|start| **start < first + 64) {
-                    current += 1;
-                    let column = columns.get(current).copied().unwrap_or_default();
-                    page.iter_mut().skip(index(start - first)).for_each(|cell| *cell = column);
-                }
-                let number = page_number(page)?;
-                // What follows up to the next start is the same page, if this one is uniform.
-                let until = starts.get(current + 1).map_or(u32::MAX, |start| *start).saturating_sub(base);
-                let uniform = page.first() == page.last() && page.iter().all(|cell| page.first() == Some(cell));
-                let more = if uniform { index(until) / SELECTORS } else { 0 };
-                own.resize(more.clamp(own.len() + 1, PAGES), number);
-            }
-            let next = u32::try_from(directory.len()).ok()?;
-            protocols.push(*known.entry(own).or_insert_with_key(|own| {
-                directory.extend_from_slice(own);
+            let (first, mask) = (service(protocol, 0), selector_mask(protocol, family));
+            let own = pieces(starts, &columns, first, first | u32::from(mask));
+            let uniform = own.windows(2).all(|pair| pair.first() == pair.last());
+            let (mask, own) = if uniform { (0, own.into_iter().take(1).collect()) } else { (mask, own) };
+            let next = u32::try_from(all.len()).ok()?;
+            let start = *known.entry(own).or_insert_with_key(|own| {
+                all.extend_from_slice(own);
                 next
-            }));
+            });
+            protocols.push((start, mask));
         }
-        Some(Self {
-            protocols: protocols.into_boxed_slice().try_into().ok()?,
-            directory: directory.into(),
-            columns: pages.into(),
-        })
-    }
-
-    /// The page of a service.
-    #[inline]
-    fn page(&self, protocol: u8, selector: u16) -> u16 {
-        let start = self.protocols.get(usize::from(protocol)).copied().unwrap_or_default();
-        let place = start.wrapping_add(u32::from(selector) / 64);
-        self.directory.get(index(place)).copied().unwrap_or_default()
-    }
-
-    /// The column of a selector on a page.
-    #[inline]
-    fn column_on(&self, page: usize, selector: u16) -> u32 {
-        let page = self.columns.get(page).unwrap_or(&[0; SELECTORS]);
-        u32::from(*page.get(usize::from(selector) % SELECTORS).unwrap_or(&0))
+        Some(Self { protocols: protocols.into_boxed_slice().try_into().ok()?, columns: all.into() })
     }
 
     /// The column of a service.
     #[inline]
     pub(super) fn column(&self, protocol: u8, selector: u16) -> u32 {
-        self.column_on(usize::from(self.page(protocol, selector)), selector)
-    }
-
-    /// The columns of many services, in two steps for the same reason as in [`AddressBlocks::pieces`].
-    #[inline]
-    pub(super) fn columns<const N: usize>(&self, protocols: &[u8; N], selectors: &[u16; N], columns: &mut [u32; N]) {
-        for ((protocol, selector), page) in protocols.iter().zip(selectors).zip(columns.iter_mut()) {
-            *page = u32::from(self.page(*protocol, *selector));
-        }
-        for (selector, column) in selectors.iter().zip(columns) {
-            *column = self.column_on(index(*column), *selector);
-        }
+        let (start, mask) = *self.protocols.get(usize::from(protocol)).unwrap_or(&(0, 0));
+        let place = start.wrapping_add(u32::from(selector & mask));
+        self.columns.get(index(place)).copied().unwrap_or_default().into()
     }
 
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.protocols) + size_of_val(&*self.directory) + size_of_val(&*self.columns)
+        size_of_val(&*self.protocols) + size_of_val(&*self.columns)
+    }
+}
+
+/// The values of all points from `first` to `last`, given where pieces start, ascending from 0, and the
+/// value of each.
+fn pieces<V: Copy + Default>(starts: &[u32], values: &[V], first: u32, last: u32) -> Vec<V> {
+    let mut points = Vec::with_capacity(index(last - first) + 1);
+    let mut piece = starts.partition_point(|start| *start <= first).saturating_sub(1);
+    loop {
+        let next = starts.get(piece + 1).copied().filter(|next| *next <= last);
+        let length = index(next.unwrap_or(last + 1) - first);
+        points.resize(length, values.get(piece).copied().unwrap_or_default());
+        if next.is_none() {
+            return points;
+        }
+        piece += 1;
     }
 }

@@ -4,7 +4,7 @@ use super::Kind;
 use super::answers::{AnswerBuilder, Answers};
 use super::cells::{Cells, Lookup};
 use super::columns::Columns;
-use super::direct::{AddressBlocks, Block, OwnBlock, PlainBlock, ServicePages};
+use super::direct::{AddressBlocks, Block, OwnBlock, PlainBlock, ServiceTable};
 use super::halves::AddressHalves;
 use super::limits::{Budget, BuildError};
 use super::parts::{Parts, Rest};
@@ -42,9 +42,7 @@ pub(super) trait Services {
     /// The columns of many services.
     #[inline]
     fn columns(&self, protocols: &[u8; CHUNK], selectors: &[u16; CHUNK], columns: &mut [u32; CHUNK]) {
-        for ((protocol, selector), column) in protocols.iter().zip(selectors).zip(columns) {
-            *column = self.column(*protocol, *selector);
-        }
+        fill(protocols, selectors, columns, |protocol, selector| self.column(protocol, selector));
     }
 }
 
@@ -83,18 +81,6 @@ impl Rows<u128> for AddressHalves {
     #[inline]
     fn places(&self, _: Kernel, addresses: &[u128; CHUNK], rows: &mut [u32; CHUNK], owns: &mut [u32; CHUNK]) {
         Self::places(self, addresses, rows, owns);
-    }
-}
-
-impl Services for ServicePages {
-    #[inline]
-    fn column(&self, protocol: u8, selector: u16) -> u32 {
-        Self::column(self, protocol, selector)
-    }
-
-    #[inline]
-    fn columns(&self, protocols: &[u8; CHUNK], selectors: &[u16; CHUNK], columns: &mut [u32; CHUNK]) {
-        Self::columns(self, protocols, selectors, columns);
     }
 }
 
@@ -172,12 +158,64 @@ impl Tabled for u128 {
     }
 }
 
+/// Services by a table, whose entries are as small as they can be.
+#[derive(Debug, Clone)]
+pub(super) enum FastServices {
+    Narrow(ServiceTable<u8>),
+    Wide(ServiceTable<u16>),
+}
+
+impl FastServices {
+    fn new(starts: &[u32], columns: &[u32], family: Family) -> Option<Self> {
+        let narrow = ServiceTable::new(starts, columns, family).map(Self::Narrow);
+        narrow.or_else(|| ServiceTable::new(starts, columns, family).map(Self::Wide))
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Narrow(table) => table.bytes(),
+            Self::Wide(table) => table.bytes(),
+        }
+    }
+}
+
+impl Services for FastServices {
+    #[inline]
+    fn column(&self, protocol: u8, selector: u16) -> u32 {
+        match self {
+            Self::Narrow(table) => table.column(protocol, selector),
+            Self::Wide(table) => table.column(protocol, selector),
+        }
+    }
+
+    #[inline]
+    fn columns(&self, protocols: &[u8; CHUNK], selectors: &[u16; CHUNK], columns: &mut [u32; CHUNK]) {
+        // Asks for the form once, and not for each flow.
+        match self {
+            Self::Narrow(table) => fill(protocols, selectors, columns, |p, s| table.column(p, s)),
+            Self::Wide(table) => fill(protocols, selectors, columns, |p, s| table.column(p, s)),
+        }
+    }
+}
+
+#[inline]
+fn fill(
+    protocols: &[u8; CHUNK],
+    selectors: &[u16; CHUNK],
+    columns: &mut [u32; CHUNK],
+    column_of: impl Fn(u8, u16) -> u32,
+) {
+    for ((protocol, selector), column) in protocols.iter().zip(selectors).zip(columns) {
+        *column = column_of(*protocol, *selector);
+    }
+}
+
 /// The tables of one family.
 #[derive(Debug, Clone)]
 pub(super) enum Tables<A: Tabled> {
     Compact { rows: AddressSearch<A>, services: FamilyServices, cells: Cells },
-    Direct { rows: A::Plain, services: ServicePages, cells: Cells },
-    DirectOwn { rows: A::Own, services: ServicePages, cells: Cells },
+    Direct { rows: A::Plain, services: FastServices, cells: Cells },
+    DirectOwn { rows: A::Own, services: FastServices, cells: Cells },
 }
 
 /// A table whose answers are not packed yet, for they are numbered only when all families are done.
@@ -204,7 +242,7 @@ impl<A: Tabled> Unpacked<A> {
             let search = ServiceSearch::new(&table.service_starts, &table.columns);
             return Some(Tables::Compact { rows, services: FamilyServices { search, family: A::FAMILY }, cells });
         }
-        let services = ServicePages::new(&table.service_starts, &table.columns, A::FAMILY)?;
+        let services = FastServices::new(&table.service_starts, &table.columns, A::FAMILY)?;
         Some(if table.owns.is_empty() {
             Tables::Direct { rows: A::plain(&table.starts, &table.rows)?, services, cells }
         } else {
