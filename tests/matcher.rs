@@ -255,7 +255,8 @@ fn all_kinds(policy: &Policy) -> Vec<Matcher> {
 #[test]
 fn many_pieces_close_together() {
     let base = u32::from(Ipv4Addr::new(10, 1, 2, 0));
-    for (count, step) in [(17, 1), (40, 2), (200, 3), (300, 256), (700, 37), (16, 1)] {
+    for (count, step) in [(17, 1), (40, 2), (200, 3), (300, 256), (700, 37), (16, 1), (15, 1), (14, 1), (8, 2), (7, 2)]
+    {
         let clauses = (0..count).map(|number| {
             let host = Cidr::host(Ipv4Addr::from(base + number * step).into());
             rule(u64::from(number), Action::Allow, Space::new(tcp(22, 22), AddressSet::from(host)))
