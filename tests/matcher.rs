@@ -334,7 +334,10 @@ fn thousands_of_rules_for_one_address_each() {
         for with_doubt in [false, true] {
             let known = |clause: &&Clause| with_doubt || matches!(clause.extent, Extent::Exact(_));
             let policy = rules(clauses.iter().filter(known).cloned().collect());
-            let matchers = all_kinds(&policy);
+            let mut matchers = all_kinds(&policy);
+            for kind in [Kind::Compact, Kind::Direct] {
+                matchers.push(Matcher::builder().kind(kind).share_rows_from(0).build(&policy).unwrap());
+            }
             for (number, host) in hosts.iter().enumerate().step_by(7) {
                 for port in [22, 80, 95, 150, 443] {
                     let flow = Flow::tcp(*host, port);

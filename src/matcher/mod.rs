@@ -67,7 +67,7 @@ mod partition;
 mod parts;
 mod rows;
 mod search;
-mod service;
+pub(crate) mod service;
 mod simd;
 mod tables;
 
@@ -138,15 +138,25 @@ enum Form {
 }
 
 /// How to build a [`Matcher`].
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 #[must_use = "a builder does nothing until it builds"]
 pub struct MatcherBuilder {
     kind: Option<Kind>,
     limits: Limits,
     portable: bool,
+    shared_from: usize,
+}
+
+impl Default for MatcherBuilder {
+    fn default() -> Self {
+        Self { kind: None, limits: Limits::default(), portable: false, shared_from: Self::MANY_CLASSES }
+    }
 }
 
 impl MatcherBuilder {
+    /// The default of [`MatcherBuilder::share_rows_from`].
+    pub const MANY_CLASSES: usize = 1 << 15;
+
     /// Builds this kind, and no other if it does not fit.
     pub fn kind(mut self, kind: Kind) -> Self {
         self.kind = Some(kind);
@@ -165,6 +175,18 @@ impl MatcherBuilder {
         self
     }
 
+    /// From how many classes of addresses on rows are shared by addresses that differ in the rules of
+    /// their own only.
+    ///
+    /// Of a list of single addresses, each allowed by a rule of its own, every address is a class with a
+    /// row of its own, and the rows differ in one thing: the number of the rule. Shared, the row says
+    /// "the first rule of its own", and beside each address stands which one that is. That saves much
+    /// memory where there are many, and costs a little time.
+    pub fn share_rows_from(mut self, classes: usize) -> Self {
+        self.shared_from = classes;
+        self
+    }
+
     /// Compiles a policy.
     ///
     /// # Errors
@@ -175,17 +197,17 @@ impl MatcherBuilder {
             None => Kind::chosen_for(policy),
         };
         let kernel = if self.portable { Kernel::Portable } else { Kernel::detected() };
-        Form::build(policy, kinds, self.limits, kernel).map(|form| Matcher { form })
+        Form::build(policy, kinds, self, kernel).map(|form| Matcher { form })
     }
 }
 
 impl Form {
     /// The first of these kinds that fits. All kinds of tables are made of one, which is built once.
-    fn build(policy: &Policy, kinds: &[Kind], limits: Limits, kernel: Kernel) -> Result<Self, BuildError> {
+    fn build(policy: &Policy, kinds: &[Kind], how: MatcherBuilder, kernel: Kernel) -> Result<Self, BuildError> {
         let of_tables = kinds.iter().copied().filter(|kind| *kind != Kind::Linear);
         let refused = match of_tables.clone().next() {
             None => return Ok(Self::Linear(Linear::new(policy))),
-            Some(kind) => match Self::tables(policy, kind, of_tables, limits, kernel) {
+            Some(kind) => match Self::tables(policy, kind, of_tables, how, kernel) {
                 Ok(form) => return Ok(form),
                 Err(refused) => refused,
             },
@@ -197,23 +219,23 @@ impl Form {
         policy: &Policy,
         first: Kind,
         kinds: impl Iterator<Item = Kind>,
-        limits: Limits,
+        how: MatcherBuilder,
         kernel: Kernel,
     ) -> Result<Self, BuildError> {
         let clauses = policy.lists().iter().map(|list| list.clauses().len()).sum();
-        let mut budget = Budget::new(limits, first, clauses);
+        let mut budget = Budget::new(how.limits, first, clauses);
         if u32::try_from(clauses).is_ok_and(|clauses| clauses > Touched::MAX) {
             return Err(budget.too_many_classes());
         }
         let reading = Reading::of(policy);
         let mut answers = AnswerBuilder::new(policy, reading.demands);
-        let v4 = Unpacked::<u32>::build(&reading.v4, &mut answers, &mut budget)?;
-        let v6 = Unpacked::<u128>::build(&reading.v6, &mut answers, &mut budget)?;
+        let v4 = Unpacked::<u32>::build(&reading.v4, how.shared_from, &mut answers, &mut budget)?;
+        let v6 = Unpacked::<u128>::build(&reading.v6, how.shared_from, &mut answers, &mut budget)?;
         let answers = answers.finish();
         let mut refused = budget.too_many_classes();
         for kind in kinds {
             let (Some(v4), Some(v6)) = (v4.pack(&answers, kind), v6.pack(&answers, kind)) else { continue };
-            if v4.bytes() + v6.bytes() + answers.bytes() <= limits.bytes {
+            if v4.bytes() + v6.bytes() + answers.bytes() <= how.limits.bytes {
                 return Ok(Self::Tables { v4, v6, answers: answers.clone(), kind, kernel });
             }
             refused = budget.too_large();

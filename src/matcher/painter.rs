@@ -126,7 +126,7 @@ impl Painter {
         }
         let decides = |set: &u32| atoms.details_of(*set).iter().all(|(clause, _)| self.decides(*clause, answers));
         if sets.len() <= MANY_SETS && sets.iter().all(decides) {
-            self.paint_layers(atoms, sets, answers, budget)?;
+            self.paint_layers(atoms, sets, own.is_some(), answers, budget)?;
         } else {
             self.paint_all(parts, &atoms.parts_of_all(sets), answers, budget)?;
         }
@@ -159,6 +159,7 @@ impl Painter {
         &mut self,
         atoms: &Atoms,
         sets: &[u32],
+        has_own: bool,
         answers: &mut AnswerBuilder,
         budget: &mut Budget,
     ) -> Result<(), BuildError> {
@@ -169,6 +170,8 @@ impl Painter {
         let sets = atoms.widest_first(sets);
         let known = self.layers.iter().take(self.depth + 1).skip(1).zip(&sets);
         let common = known.take_while(|(layer, set)| layer.set == Some(**set)).count();
+        // The layer of a set with answers of its own is for one row only, and no other will do for it.
+        let common = if has_own { common.min(sets.len().saturating_sub(1)) } else { common };
         self.depth = common;
         for set in sets.iter().skip(common) {
             budget.spend(self.row.len())?;

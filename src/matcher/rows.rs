@@ -57,19 +57,13 @@ pub(super) struct Table<N> {
     pub(super) cells: Vec<u32>,
 }
 
-/// From how many classes of addresses on rows are shared by addresses that differ in the rules of
-/// their own only.
-///
-/// Lists of single addresses, each allowed by a rule of its own, have as many classes as rules. Their
-/// rows differ in one thing: the number of the rule. So the row says "the first rule of its own", and
-/// a number beside each address which rule that is. It costs a little time, so few classes do without.
-const MANY_CLASSES: usize = 1 << 15;
-
 impl<N: Ranged> Table<N> {
-    /// Builds the table. Takes the sum over classes of addresses of the clauses that touch it, each
+    /// Builds the table; with at least `shared_from` classes of addresses rows are shared by those that
+    /// differ in the rules of their own only. Takes the sum over classes of addresses of the clauses that touch it, each
     /// times a 64th of the columns, and the columns once.
     pub(super) fn build(
         parts: &Parts<'_>,
+        shared_from: usize,
         answers: &mut AnswerBuilder,
         budget: &mut Budget,
     ) -> Result<Self, BuildError> {
@@ -78,7 +72,7 @@ impl<N: Ranged> Table<N> {
         let mut painter = Painter::new(parts, &columns, answers, budget)?;
         let mut pages = Pages::new();
         let mut sharing = Sharing::default();
-        let shares = addresses.class_count() >= MANY_CLASSES;
+        let shares = addresses.class_count() >= shared_from;
         let mut places = Vec::with_capacity(addresses.class_count());
         for class in 0..addresses.class_count() {
             let sets = addresses.sets_of(class);
@@ -134,8 +128,9 @@ struct Sharing {
     key: Vec<u32>,
     /// Several sets together, by number.
     outer: HashMap<Box<[u32]>, u32, RandomState>,
-    /// The parts of each, in order.
-    outer_parts: Vec<Vec<u32>>,
+    /// The parts of each, in order; nothing if not each of them decides alone, for then a column can
+    /// wait for several clauses, and what comes of it is good for one class only.
+    outer_parts: Vec<Option<Vec<u32>>>,
     /// The sets of the class in question without the innermost.
     others: Vec<u32>,
     /// The first answer of the clauses of a set, by set.
@@ -160,11 +155,13 @@ impl Sharing {
             *outer
         } else {
             let outer = u32::try_from(self.outer_parts.len()).ok()?;
-            self.outer_parts.push(atoms.parts_of_all(&self.others));
+            let mut details = self.others.iter().flat_map(|set| atoms.details_of(*set));
+            let decides = details.all(|(clause, _)| painter.decides(*clause, answers));
+            self.outer_parts.push(decides.then(|| atoms.parts_of_all(&self.others)));
             self.outer.insert(self.others.as_slice().into(), outer);
             outer
         };
-        let before = self.outer_parts.get(index(outer))?;
+        let before = self.outer_parts.get(index(outer))?.as_ref()?;
         self.key.clear();
         self.key.push(outer);
         for (number, (clause, services)) in own.iter().zip(atoms.details_of(inner)) {

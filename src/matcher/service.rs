@@ -4,11 +4,11 @@ use crate::net::{Family, IcmpSelector, PortSet, Protocol};
 use crate::policy::Selector;
 
 /// The last service.
-pub(super) const LAST: u32 = 0xff_ffff;
+pub(crate) const LAST: u32 = 0xff_ffff;
 
 /// A protocol with its selector (destination port, or ICMP type and code) as one number. Protocols
 /// without a selector have the one with selector 0.
-pub(super) fn service(protocol: u8, selector: u16) -> u32 {
+pub(crate) fn service(protocol: u8, selector: u16) -> u32 {
     u32::from(protocol) << 16 | u32::from(selector)
 }
 
@@ -17,6 +17,12 @@ pub(super) fn selector_mask(protocol: u8, family: Family) -> u16 {
     let protocol = Protocol::new(protocol);
     let has_selector = [Protocol::TCP, Protocol::UDP, icmp_of(family)].contains(&protocol);
     if has_selector { u16::MAX } else { 0 }
+}
+
+/// The service that a flow asks for.
+#[cfg(feature = "fleet")]
+pub(crate) fn of(flow: &crate::net::Flow) -> u32 {
+    service(flow.protocol().number(), flow.selector())
 }
 
 /// Whether the protocol has ports.
@@ -33,7 +39,7 @@ fn icmp_of(family: Family) -> Protocol {
 
 /// The services of a selector over a family, as sorted inclusive ranges; only those with ports if
 /// source ports are asked for.
-pub(super) fn ranges(selector: &Selector, family: Family, only_ports: bool) -> Vec<(u32, u32)> {
+pub(crate) fn ranges(selector: &Selector, family: Family, only_ports: bool) -> Vec<(u32, u32)> {
     let whole = |protocol: Protocol| (service(protocol.number(), 0), service(protocol.number(), u16::MAX));
     let with_ports = |protocol: Protocol, ports: &PortSet| {
         let number = |port| service(protocol.number(), port);

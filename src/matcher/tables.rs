@@ -224,10 +224,11 @@ pub(super) struct Unpacked<A>(Table<A>);
 impl<A: Tabled> Unpacked<A> {
     pub(super) fn build(
         parts: &Parts<'_>,
+        shared_from: usize,
         answers: &mut AnswerBuilder,
         budget: &mut Budget,
     ) -> Result<Self, BuildError> {
-        Table::build(parts, answers, budget).map(Self)
+        Table::build(parts, shared_from, answers, budget).map(Self)
     }
 
     /// The tables of a kind; `None` if there are more classes of addresses or services than it can

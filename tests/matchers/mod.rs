@@ -70,6 +70,10 @@ pub(crate) fn difference(policy: &Policy, flows: &[Flow], kinds: &[Kind]) -> Opt
         (kind.to_string(), matcher)
     };
     let mut matchers: Vec<(String, Matcher)> = kinds.iter().map(forced).collect();
+    for kind in kinds.iter().filter(|kind| **kind != Kind::Linear) {
+        let sharing = Matcher::builder().kind(*kind).share_rows_from(0).build(policy).expect("within the limits");
+        matchers.push((format!("{kind}, rows shared"), sharing));
+    }
     // With the feature `simd` the others may use vector instructions; without it this is one of them.
     if kinds.contains(&Kind::Direct) {
         let portable = Matcher::builder().kind(Kind::Direct).portable().build(policy).expect("within the limits");
