@@ -12,6 +12,10 @@
 //! | [`engine`] | provider semantics: the trait and the engines of AWS and Alibaba Cloud; paths |
 //! | [`matcher`] | compiled policies: the same decisions in nanoseconds |
 #![cfg_attr(
+    feature = "fleet",
+    doc = "| [`fleet`] | the policies of all interfaces, kept up to date edit by edit (feature `fleet`) |"
+)]
+#![cfg_attr(
     feature = "load",
     doc = "| [`load`] | the clouds' own documents, read into an inventory (feature `load`) |"
 )]
@@ -21,6 +25,8 @@
 )]
 
 pub mod engine;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 #[cfg(feature = "load")]
 pub mod load;
 pub mod matcher;

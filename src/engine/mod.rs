@@ -21,6 +21,8 @@ use thiserror::Error;
 pub use alibaba::{AlibabaEngine, IntraGroupEgress, LoadBalancerTraffic};
 pub use aws::AwsEngine;
 pub use exempt::{ExemptRemote, Exemption};
+#[cfg(feature = "fleet")]
+pub(crate) use path::both_ends;
 pub use path::{PathEnd, PathError, PathReport, Probe, path};
 pub use scope::{Attachment, RuleSite, Scope};
 

@@ -106,8 +106,13 @@ impl Probe {
         self
     }
 
-    /// The addresses of both ends, of one family that the protocol can use.
-    fn addresses(&self, from: &Interface, to: &Interface) -> Result<(IpAddr, IpAddr), PathError> {
+    /// The packet as it leaves the sender and as it reaches the receiver, whose primary addresses of a
+    /// family are given; `None` if they have no addresses of one family that the traffic can use.
+    pub(crate) fn flows(
+        &self,
+        from: impl Fn(Family) -> Option<IpAddr>,
+        to: impl Fn(Family) -> Option<IpAddr>,
+    ) -> Result<Option<(Flow, Flow)>, FlowError> {
         if let (Some(wanted), Some(bound)) = (self.family, self.protocol_family)
             && wanted != bound
         {
@@ -116,22 +121,62 @@ impl Probe {
         let wanted = self.family.or(self.from_address.or(self.to_address).map(Family::of));
         let pair =
             Family::ALL.into_iter().filter(|family| wanted.is_none_or(|wanted| wanted == *family)).find_map(|family| {
-                let sender = self.from_address.or_else(|| from.local_address(family))?;
-                let receiver = self.to_address.or_else(|| to.local_address(family))?;
+                let sender = self.from_address.or_else(|| from(family))?;
+                let receiver = self.to_address.or_else(|| to(family))?;
                 Some((sender, receiver))
             });
-        let no_family = || PathError::NoCommonFamily { from: from.id.clone(), to: to.id.clone(), family: self.family };
-        let (sender, receiver) = pair.ok_or_else(no_family)?;
+        let Some((sender, receiver)) = pair else { return Ok(None) };
         match (self.protocol_family, self.family) {
-            (Some(bound), _) if bound != Family::of(sender) => Err(self.wrong_family(Family::of(sender))),
-            (None, Some(wanted)) if wanted != Family::of(sender) => Err(no_family()),
-            _ => Ok((sender, receiver)),
+            (Some(bound), _) if bound != Family::of(sender) => return Err(self.wrong_family(Family::of(sender))),
+            (None, Some(wanted)) if wanted != Family::of(sender) => return Ok(None),
+            _ => {}
         }
+        let out = Flow::new(receiver, self.payload).at(sender)?;
+        let into = Flow::new(sender, self.payload).at(receiver)?;
+        Ok(Some((out, into)))
     }
 
-    fn wrong_family(&self, family: Family) -> PathError {
+    /// The family that the traffic takes between primary addresses, with protocol and destination port or
+    /// ICMP message in one number; `None` if it is about other addresses, loses identity, has no family,
+    /// or if `both` does not tell whether both ends have an address of a family.
+    #[cfg(feature = "fleet")]
+    #[inline]
+    pub(crate) fn simply_between(&self, both: impl Fn(Family) -> Option<bool>) -> Option<(u32, Family)> {
+        if !self.identity_preserved || self.from_address.is_some() || self.to_address.is_some() {
+            return None;
+        }
+        let family = match self.family {
+            Some(family) => both(family)?.then_some(family)?,
+            None if both(Family::V4)? => Family::V4,
+            None => both(Family::V6)?.then_some(Family::V6)?,
+        };
+        if self.protocol_family.is_some_and(|bound| bound != family) {
+            return None;
+        }
+        let (protocol, selector) = match self.payload {
+            Payload::Tcp { destination, .. } => (Protocol::TCP, destination),
+            Payload::Udp { destination, .. } => (Protocol::UDP, destination),
+            Payload::Icmp(message) if family == Family::V4 => (Protocol::ICMP, message.selector()),
+            Payload::Icmp(message) => (Protocol::ICMPV6, message.selector()),
+            Payload::Other(protocol) => (protocol, 0),
+        };
+        Some((u32::from(protocol.number()) << 16 | u32::from(selector), family))
+    }
+
+    /// That two interfaces have no addresses of one family that the traffic can use.
+    pub(crate) fn no_common_family(&self, from: &Interface, to: &Interface) -> PathError {
+        PathError::NoCommonFamily { from: from.id.clone(), to: to.id.clone(), family: self.family }
+    }
+
+    /// Whether the receiver sees who the sender is (AWS-43).
+    #[cfg(feature = "fleet")]
+    pub(crate) fn preserves_identity(&self) -> bool {
+        self.identity_preserved
+    }
+
+    fn wrong_family(&self, family: Family) -> FlowError {
         let protocol = if self.protocol_family == Some(Family::V6) { Protocol::ICMPV6 } else { Protocol::ICMP };
-        FlowError::IcmpFamily { protocol, family }.into()
+        FlowError::IcmpFamily { protocol, family }
     }
 }
 
@@ -210,9 +255,8 @@ pub fn path(
     if from.id == to.id {
         return Ok(PathReport { verdict: Verdict::Allow, ends: Vec::new() });
     }
-    let (from_address, to_address) = probe.addresses(from, to)?;
-    let out = Flow::new(to_address, probe.payload).at(from_address)?;
-    let into = Flow::new(from_address, probe.payload).at(to_address)?;
+    let flows = probe.flows(|family| from.local_address(family), |family| to.local_address(family))?;
+    let (out, into) = flows.ok_or_else(|| probe.no_common_family(from, to))?;
     let end = |interface: &Interface, far, direction, flow: &Flow| -> Result<PathEnd, LowerError> {
         let scope =
             Scope { identity_preserved: probe.identity_preserved, ..Scope::new(inventory, interface, direction) };
@@ -220,15 +264,19 @@ pub fn path(
         Ok(PathEnd { interface: interface.id.clone(), explanation: policy.explain(flow) })
     };
     let ends = vec![end(from, to, Direction::Egress, &out)?, end(to, from, Direction::Ingress, &into)?];
-    let verdicts = || ends.iter().map(|end| end.explanation.verdict);
-    let verdict = if verdicts().any(|verdict| verdict == Verdict::Deny) {
+    let verdict = both_ends(ends.iter().map(|end| end.explanation.verdict));
+    Ok(PathReport { verdict, ends })
+}
+
+/// What becomes of traffic by the verdicts of both ends.
+pub(crate) fn both_ends(mut verdicts: impl Iterator<Item = Verdict> + Clone) -> Verdict {
+    if verdicts.clone().any(|verdict| verdict == Verdict::Deny) {
         Verdict::Deny
-    } else if verdicts().all(|verdict| verdict == Verdict::Allow) {
+    } else if verdicts.all(|verdict| verdict == Verdict::Allow) {
         Verdict::Allow
     } else {
         Verdict::Indeterminate
-    };
-    Ok(PathReport { verdict, ends })
+    }
 }
 
 impl PathReport {

@@ -1,5 +1,9 @@
 //! Everything that was loaded or built, and the resolution of references within it.
 
+mod members;
+#[cfg(feature = "fleet")]
+pub(crate) mod view;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -12,6 +16,9 @@ use super::interface::{Instance, Interface};
 use super::list::{PortList, PrefixList};
 use super::vpc::{Subnet, Vpc, VpcRelation};
 use crate::net::{AddressSet, Cidr};
+
+pub use members::Members;
+pub(crate) use members::{ByVpc, Carried, joined};
 
 /// Groups, prefix lists, port lists, instances and interfaces: immutable once built.
 ///
@@ -29,15 +36,16 @@ use crate::net::{AddressSet, Cidr};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "InventoryBuilder", into = "InventoryBuilder")]
 pub struct Inventory {
-    groups: BTreeMap<GroupId, SecurityGroup>,
-    prefix_lists: BTreeMap<PrefixListId, PrefixList>,
-    port_lists: BTreeMap<PortListId, PortList>,
+    // What is shared can stand in many views of one fleet without being copied.
+    groups: BTreeMap<GroupId, Arc<SecurityGroup>>,
+    prefix_lists: BTreeMap<PrefixListId, Arc<PrefixList>>,
+    port_lists: Arc<BTreeMap<PortListId, PortList>>,
     instances: BTreeMap<InstanceId, Vec<InterfaceId>>,
     instance_records: BTreeMap<InstanceId, Instance>,
     interfaces: BTreeMap<InterfaceId, Interface>,
-    vpcs: BTreeMap<VpcId, Vpc>,
-    subnets: BTreeMap<SubnetId, Subnet>,
-    relations: BTreeMap<(VpcId, VpcId), VpcRelation>,
+    vpcs: Arc<BTreeMap<VpcId, Vpc>>,
+    subnets: Arc<BTreeMap<SubnetId, Subnet>>,
+    relations: Arc<BTreeMap<(VpcId, VpcId), VpcRelation>>,
     members_complete: bool,
     /// Addresses of the members of each group that an interface carries.
     members: BTreeMap<GroupId, ByVpc>,
@@ -47,22 +55,8 @@ pub struct Inventory {
     open_groups: Option<BTreeSet<GroupId>>,
     /// Entries of each prefix list, as a set.
     entries: BTreeMap<PrefixListId, Arc<AddressSet>>,
-}
-
-/// Addresses by the VPC of the interface that has them; `None` where that is not known.
-pub(crate) type ByVpc = BTreeMap<Option<VpcId>, Arc<AddressSet>>;
-
-/// The members of a group, as far as they are known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Members {
-    /// The addresses of the members that are known.
-    pub addresses: Arc<AddressSet>,
-    /// Every address that a member can have: besides those, the ones of interfaces whose groups are
-    /// not known, and all where there can be interfaces that were not given.
-    pub possible: Arc<AddressSet>,
-    /// Whether there can be no others than those known.
-    pub complete: bool,
+    /// What [`Inventory::members`] reads in a view that tells it apart from what rules refer to.
+    implied: Option<Box<Carried>>,
 }
 
 /// Why parts do not make up an inventory.
@@ -105,18 +99,19 @@ impl Default for Inventory {
         Self {
             groups: BTreeMap::new(),
             prefix_lists: BTreeMap::new(),
-            port_lists: BTreeMap::new(),
+            port_lists: Arc::default(),
             instances: BTreeMap::new(),
             instance_records: BTreeMap::new(),
             interfaces: BTreeMap::new(),
-            vpcs: BTreeMap::new(),
-            subnets: BTreeMap::new(),
-            relations: BTreeMap::new(),
+            vpcs: Arc::default(),
+            subnets: Arc::default(),
+            relations: Arc::default(),
             members_complete: true,
             members: BTreeMap::new(),
             undecided: ByVpc::new(),
             open_groups: Some(BTreeSet::new()),
             entries: BTreeMap::new(),
+            implied: None,
         }
     }
 }
@@ -129,22 +124,22 @@ impl Inventory {
 
     /// The group with this id, if it was loaded.
     pub fn group(&self, id: &str) -> Option<&SecurityGroup> {
-        self.groups.get(id)
+        self.groups.get(id).map(|group| &**group)
     }
 
     /// All groups, by id.
     pub fn groups(&self) -> impl ExactSizeIterator<Item = &SecurityGroup> {
-        self.groups.values()
+        self.groups.values().map(|group| &**group)
     }
 
     /// The prefix list with this id, if it was loaded.
     pub fn prefix_list(&self, id: &str) -> Option<&PrefixList> {
-        self.prefix_lists.get(id)
+        self.prefix_lists.get(id).map(|list| &**list)
     }
 
     /// All prefix lists, by id.
     pub fn prefix_lists(&self) -> impl ExactSizeIterator<Item = &PrefixList> {
-        self.prefix_lists.values()
+        self.prefix_lists.values().map(|list| &**list)
     }
 
     /// The known entries of a prefix list, as a set.
@@ -232,12 +227,16 @@ impl Inventory {
     /// those described or carried; of any other group nothing is known, for it may live in another
     /// account.
     pub fn members(&self, group: &str) -> Members {
-        let carried = self.members_by_vpc(group);
+        const NONE: &ByVpc = &BTreeMap::new();
+        let (carried, undecided) = match &self.implied {
+            Some(implied) => (implied.members.get(group).unwrap_or(NONE), &implied.undecided),
+            None => (self.members_by_vpc(group), &self.undecided),
+        };
         let addresses = joined(carried.values());
         let possible = if self.may_have_others(group) {
             Arc::new(AddressSet::all())
         } else {
-            joined(carried.values().chain(self.undecided.values()))
+            joined(carried.values().chain(undecided.values()))
         };
         let complete = possible == addresses;
         Members { addresses, possible, complete }
@@ -261,13 +260,6 @@ impl Inventory {
             || self.open_groups.as_ref().is_none_or(|open| open.contains(group))
             || (!self.members.contains_key(group) && !self.groups.contains_key(group))
     }
-}
-
-/// The union of sets, which costs nothing if there is only one.
-pub(crate) fn joined<'a>(sets: impl IntoIterator<Item = &'a Arc<AddressSet>>) -> Arc<AddressSet> {
-    let mut sets = sets.into_iter();
-    let first = sets.next().cloned().unwrap_or_default();
-    sets.fold(first, |all, set| Arc::new(all.union(set)))
 }
 
 /// Collects the parts of an [`Inventory`]; also its form in files.
@@ -422,12 +414,12 @@ impl InventoryBuilder {
             }
         }
         Ok(Inventory {
-            groups: by_id("group", self.groups, |group| group.id.clone())?,
-            port_lists: by_id("port list", self.port_lists, |list| list.id.clone())?,
+            groups: shared(by_id("group", self.groups, |group| group.id.clone())?),
+            port_lists: by_id("port list", self.port_lists, |list| list.id.clone())?.into(),
             instance_records: by_id("instance", self.instances, |instance| instance.id.clone())?,
-            vpcs: by_id("VPC", self.vpcs, |vpc| vpc.id.clone())?,
-            subnets: by_id("subnet", self.subnets, |subnet| subnet.id.clone())?,
-            relations: self.relations.into_iter().map(|(a, b, relation)| (ordered(a, b), relation)).collect(),
+            vpcs: by_id("VPC", self.vpcs, |vpc| vpc.id.clone())?.into(),
+            subnets: by_id("subnet", self.subnets, |subnet| subnet.id.clone())?.into(),
+            relations: Arc::new(self.relations.into_iter().map(|(a, b, r)| (ordered(a, b), r)).collect()),
             members_complete: self.members_complete,
             members: carried.into_iter().map(|(group, blocks)| (group, sets(blocks))).collect(),
             undecided: sets(undecided),
@@ -436,15 +428,20 @@ impl InventoryBuilder {
                 .values()
                 .map(|list| (list.id.clone(), Arc::new(list.entries.iter().copied().collect())))
                 .collect(),
-            prefix_lists,
+            prefix_lists: shared(prefix_lists),
             instances,
             interfaces,
+            implied: None,
         })
     }
 }
 
 fn sets(blocks: BTreeMap<Option<VpcId>, Vec<Cidr>>) -> ByVpc {
     blocks.into_iter().map(|(vpc, blocks)| (vpc, Arc::new(blocks.into_iter().collect()))).collect()
+}
+
+fn shared<K: Ord, T>(items: BTreeMap<K, T>) -> BTreeMap<K, Arc<T>> {
+    items.into_iter().map(|(id, item)| (id, Arc::new(item))).collect()
 }
 
 /// A pair whose order does not matter.
@@ -479,14 +476,14 @@ impl TryFrom<InventoryBuilder> for Inventory {
 impl From<Inventory> for InventoryBuilder {
     fn from(inventory: Inventory) -> Self {
         Self {
-            groups: inventory.groups.into_values().collect(),
-            prefix_lists: inventory.prefix_lists.into_values().collect(),
-            port_lists: inventory.port_lists.into_values().collect(),
+            groups: inventory.groups.into_values().map(Arc::unwrap_or_clone).collect(),
+            prefix_lists: inventory.prefix_lists.into_values().map(Arc::unwrap_or_clone).collect(),
+            port_lists: Arc::unwrap_or_clone(inventory.port_lists).into_values().collect(),
             instances: inventory.instance_records.into_values().collect(),
             interfaces: inventory.interfaces.into_values().collect(),
-            vpcs: inventory.vpcs.into_values().collect(),
-            subnets: inventory.subnets.into_values().collect(),
-            relations: inventory.relations.into_iter().map(|((a, b), relation)| (a, b, relation)).collect(),
+            vpcs: Arc::unwrap_or_clone(inventory.vpcs).into_values().collect(),
+            subnets: Arc::unwrap_or_clone(inventory.subnets).into_values().collect(),
+            relations: Arc::unwrap_or_clone(inventory.relations).into_iter().map(|((a, b), r)| (a, b, r)).collect(),
             members_complete: inventory.members_complete,
         }
     }

@@ -18,6 +18,8 @@ pub use group::{GroupKind, IntraGroupPolicy, Network, RuleCoverage, SecurityGrou
 pub use id::{AccountId, GroupId, InstanceId, InterfaceId, PortListId, PrefixListId, RuleId, SubnetId, VpcId};
 pub use interface::{Instance, Interface, NicType};
 pub(crate) use inventory::joined;
+#[cfg(feature = "fleet")]
+pub(crate) use inventory::{ByVpc, Carried, view};
 pub use inventory::{Inventory, InventoryBuilder, InventoryError, Members};
 pub use list::{PortList, PrefixList};
 pub use place::Place;
