@@ -1,5 +1,5 @@
 //! Bytes as a small model and a flow: the oracle, which knows the documents' sentences only, says the
-//! same as the decision and its explanation.
+//! same as the decision, its explanation and the compiled matchers.
 //!
 //! Unlike the strategies of the property tests this makes any block, port and priority there is, and
 //! rules that no provider would write but the model can hold.
@@ -15,6 +15,7 @@ use libfuzzer_sys::fuzz_target;
 use oracle::Question;
 use oracle::alibaba::Readings;
 use secgroup::engine::{AlibabaEngine, AwsEngine, IntraGroupEgress, LoadBalancerTraffic, PolicyEngine, Scope};
+use secgroup::matcher::{Kind, Matcher};
 use secgroup::model::{
     Action, GroupKind, GroupReference, Interface, IntraGroupPolicy, Inventory, Network, NicType, Peer, PeeringStatus,
     PortList, Ports, PrefixList, Priority, Rule, RuleCoverage, SecurityGroup, Subnet, Traffic, Vpc, VpcRelation,
@@ -51,6 +52,9 @@ fn run(bytes: &mut Bytes<'_>) -> Result<()> {
             let mut scope = Scope::new(&inventory, interface, direction);
             scope.identity_preserved = identity_preserved;
             let policy = engine.lower(&scope).expect("the model is one that the provider can hold");
+            // The fast tables differ from the small ones only in how they look up, and are large.
+            let matcher = |kind| Matcher::builder().kind(kind).share_rows_from(0).build(&policy).expect("small");
+            let matchers = [Kind::Compact, Kind::Linear].map(matcher);
             let question = Question { inventory: &inventory, interface, direction, identity_preserved };
             for flow in &flows {
                 let answer = match aws {
@@ -66,6 +70,9 @@ fn run(bytes: &mut Bytes<'_>) -> Result<()> {
                     "{direction} at {interface:?}, {flow}\n{policy}\n{answer:#?}\n{explanation:#?}\n{inventory:#?}"
                 );
                 assert_eq!(explanation.decision(), decision);
+                for matcher in &matchers {
+                    assert_eq!(matcher.decide(flow), decision, "{}: {flow}\n{policy:#?}", matcher.kind());
+                }
             }
         }
     }
