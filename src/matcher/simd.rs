@@ -18,7 +18,25 @@ pub(super) enum Kernel {
     Avx512(pulp::x86::V4),
 }
 
+/// Work that a kernel does.
+pub(super) trait Work {
+    fn work(self);
+}
+
 impl Kernel {
+    /// Does the work, with the instructions of the processor where the kernel has any. AVX2 even where
+    /// there is AVX-512, for with that the compiler gathers from tables, which is slow.
+    #[inline]
+    pub(super) fn run(self, work: impl Work) {
+        match self {
+            Self::Portable => work.work(),
+            #[cfg(all(feature = "simd", target_arch = "x86_64"))]
+            Self::Avx2(simd) => simd.vectorize(x86::Vectorized(work)),
+            #[cfg(all(feature = "simd", target_arch = "x86_64"))]
+            Self::Avx512(simd) => (*simd).vectorize(x86::Vectorized(work)),
+        }
+    }
+
     /// The best that the processor has.
     pub(super) fn detected() -> Self {
         #[cfg(all(feature = "simd", target_arch = "x86_64"))]
@@ -52,6 +70,18 @@ mod x86 {
     use pulp::{NullaryFnOnce, cast, u16x16};
 
     use crate::matcher::direct::{AddressBlocks, Block, PIECES, halves};
+
+    /// Work that is done with vector instructions.
+    pub(super) struct Vectorized<W>(pub(super) W);
+
+    impl<W: super::Work> NullaryFnOnce for Vectorized<W> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(self) {
+            self.0.work();
+        }
+    }
 
     /// Counts the starts of a block that are reached.
     pub(in crate::matcher) trait Counts: Copy {

@@ -11,7 +11,7 @@ use super::parts::{Parts, Rest};
 use super::rows::{Ranged, Table};
 use super::search::{AddressSearch, ServiceSearch};
 use super::service::{self, selector_mask};
-use super::simd::Kernel;
+use super::simd::{Kernel, Work};
 use crate::net::Family;
 use crate::policy::Decision;
 
@@ -322,8 +322,8 @@ fn with_cells<A: Tabled>(
     }
 }
 
-fn run<A: Tabled, R: Rows<A>>(
-    rows: &R,
+fn run<A: Tabled>(
+    rows: &impl Rows<A>,
     services: &impl Services,
     cells: &impl Lookup,
     answers: &Answers,
@@ -331,39 +331,59 @@ fn run<A: Tabled, R: Rows<A>>(
     columns: &Columns<'_, A>,
     out: &mut [Decision],
 ) {
-    let (remote, last_remote) = columns.remote.as_chunks::<CHUNK>();
-    let (protocol, last_protocol) = columns.protocol.as_chunks::<CHUNK>();
-    let (selector, last_selector) = columns.selector.as_chunks::<CHUNK>();
-    let (chunks, last_out) = out.as_chunks_mut::<CHUNK>();
-    // One step of all flows of a chunk after the other: the processor looks ahead further over short
-    // chains of work than over long ones.
-    let mut row_of = [0_u32; CHUNK];
-    let mut own_of = [0_u32; CHUNK];
-    let mut column_of = [0_u32; CHUNK];
-    let mut done = 0;
-    for ((remote, protocol), (selector, out)) in remote.iter().zip(protocol).zip(selector.iter().zip(chunks)) {
-        rows.places(kernel, remote, &mut row_of, &mut own_of);
-        services.columns(protocol, selector, &mut column_of);
-        let mut settled = true;
-        for (((row, own), column), out) in row_of.iter_mut().zip(&own_of).zip(&column_of).zip(out.iter_mut()) {
-            let answer = cells.answer(*row, *column, if R::OWNS { *own } else { 0 });
-            *row = answer;
-            match answers.settled(answer) {
-                Some(decision) => *out = decision,
-                None => settled = false,
+    kernel.run(Loop { rows, services, cells, answers, kernel, columns, out });
+}
+
+/// The loop over many flows.
+struct Loop<'a, 'c, A, R, S, L> {
+    rows: &'a R,
+    services: &'a S,
+    cells: &'a L,
+    answers: &'a Answers,
+    kernel: Kernel,
+    columns: &'a Columns<'c, A>,
+    out: &'a mut [Decision],
+}
+
+impl<A: Tabled, R: Rows<A>, S: Services, L: Lookup> Work for Loop<'_, '_, A, R, S, L> {
+    #[expect(clippy::inline_always, reason = "only what is inlined may use the instructions of the kernel")]
+    #[inline(always)]
+    fn work(self) {
+        let Self { rows, services, cells, answers, kernel, columns, out } = self;
+        let (remote, last_remote) = columns.remote.as_chunks::<CHUNK>();
+        let (protocol, last_protocol) = columns.protocol.as_chunks::<CHUNK>();
+        let (selector, last_selector) = columns.selector.as_chunks::<CHUNK>();
+        let (chunks, last_out) = out.as_chunks_mut::<CHUNK>();
+        // One step of all flows of a chunk after the other: the processor looks ahead further over short
+        // chains of work than over long ones.
+        let mut row_of = [0_u32; CHUNK];
+        let mut own_of = [0_u32; CHUNK];
+        let mut column_of = [0_u32; CHUNK];
+        let mut done = 0;
+        for ((remote, protocol), (selector, out)) in remote.iter().zip(protocol).zip(selector.iter().zip(chunks)) {
+            rows.places(kernel, remote, &mut row_of, &mut own_of);
+            services.columns(protocol, selector, &mut column_of);
+            let mut settled = true;
+            for (((row, own), column), out) in row_of.iter_mut().zip(&own_of).zip(&column_of).zip(out.iter_mut()) {
+                let answer = cells.answer(*row, *column, if R::OWNS { *own } else { 0 });
+                *row = answer;
+                match answers.settled(answer) {
+                    Some(decision) => *out = decision,
+                    None => settled = false,
+                }
             }
+            if !settled {
+                ask(answers, &row_of, columns, done, out);
+            }
+            done += CHUNK;
         }
-        if !settled {
-            ask(answers, &row_of, columns, done, out);
+        for ((remote, protocol), (selector, out)) in
+            last_remote.iter().zip(last_protocol).zip(last_selector.iter().zip(last_out))
+        {
+            let answer = answer(rows, services, cells, (*remote, *protocol, *selector));
+            *out = answers.decision(answer, || rest(columns, done));
+            done += 1;
         }
-        done += CHUNK;
-    }
-    for ((remote, protocol), (selector, out)) in
-        last_remote.iter().zip(last_protocol).zip(last_selector.iter().zip(last_out))
-    {
-        let answer = answer(rows, services, cells, (*remote, *protocol, *selector));
-        *out = answers.decision(answer, || rest(columns, done));
-        done += 1;
     }
 }
 
