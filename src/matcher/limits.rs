@@ -11,12 +11,12 @@ use super::Kind;
 pub struct Limits {
     /// Bytes of tables, while building and afterwards, each counted on its own.
     pub bytes: usize,
-    /// Elementary steps, of which a core makes several hundred million in a second.
+    /// Elementary steps, of which a core makes hundreds of millions in a second.
     pub steps: u64,
 }
 
 impl Limits {
-    /// These limits; the defaults are 256 MiB and 300 million steps, about half a second.
+    /// These limits; the defaults are 256 MiB and 150 million steps, a quarter of a second or so.
     pub const fn new(bytes: usize, steps: u64) -> Self {
         Self { bytes, steps }
     }
@@ -24,7 +24,7 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self::new(256 << 20, 300_000_000)
+        Self::new(256 << 20, 150_000_000)
     }
 }
 

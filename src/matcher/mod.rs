@@ -46,13 +46,17 @@
 //!
 //! | kind | time of a decision | bytes | time to build |
 //! |---|---|---|---|
-//! | [`Kind::Direct`] | constant | 256 KiB and the tables | *r* · (*c* + *t* · *c* / 64) |
-//! | [`Kind::Compact`] | log of the ranges of addresses and services | 8 a range of addresses, and the tables | the same |
-//! | [`Kind::Linear`] | linear in the clauses | 100 to 200 a clause | linear |
+//! | [`Kind::Direct`] | constant | 256 KiB, 64 or 128 KiB a protocol with ports, and the tables | *r* · (*c* + *t* · *c* / 64) |
+//! | [`Kind::Compact`] | log of the ranges of addresses and of services | 8 to 20 a range of addresses, and the tables | the same |
+//! | [`Kind::Linear`] | linear in the clauses | 50 to 150 a clause | linear |
 //!
 //! Here *r* is the number of rows, *c* that of columns, *t* the number of clauses that touch the
 //! addresses of one row. Of *n* rules that overlap everywhere each is up to *n*, so building is bounded
-//! by [`Limits`]: beyond them the next kind is taken, and [`Kind::Linear`] always fits.
+//! by [`Limits`]: beyond them [`Kind::Linear`] is taken, which always fits.
+//!
+//! A direct matcher is for policies that decide much. Where there are many policies that each decide
+//! little, ask for compact ones; for all interfaces of an inventory at once there is the fleet (feature
+//! `fleet`).
 
 mod answers;
 mod cells;

@@ -303,6 +303,8 @@ impl Painter {
             }
             for column in bits(word, late) {
                 if let Some(touched) = self.touched.get_mut(column) {
+                    // To wait and to be answered with others takes several steps.
+                    budget.spend(8)?;
                     budget.keep(size_of::<Touched>())?;
                     touched.push(Touched::new(part.clause, certain >> (column % 64) & 1 == 1));
                 }
