@@ -213,11 +213,15 @@ fn edits_equal_a_rebuild(
         let expected = edited(&inventory, &edit).filter(lowers);
         let result = fleet.apply([edit.clone()]);
         prop_assert_eq!(result.is_ok(), expected.is_some(), "{:?}: {:?}", edit, result);
-        prop_assert_eq!(without_relations(&before.inventory()), without_relations(&inventory), "the version before");
+        prop_assert_eq!(
+            without_relations(&before.inventory().unwrap()),
+            without_relations(&inventory),
+            "the version before"
+        );
         if let Some(next) = expected {
             inventory = next;
         }
-        prop_assert_eq!(without_relations(&fleet.inventory()), without_relations(&inventory));
+        prop_assert_eq!(without_relations(&fleet.inventory().unwrap()), without_relations(&inventory));
         agrees(&*engine, &inventory, &fleet.snapshot(), flows)
             .map_err(|error| TestCaseError::fail(format!("after {edit:?}: {error}")))?;
     }
@@ -337,7 +341,7 @@ fn readers_see_one_version_or_the_other() {
 #[test]
 fn refused_edits_leave_everything_as_it_was() {
     let fleet = two_clients();
-    let before = fleet.inventory();
+    let before = fleet.inventory().unwrap();
     let good = || Edit::RemoveInterface("eni-1".into());
     let rule = Rule::allow(Direction::Ingress, Traffic::All, Peer::Any);
     let twice = Edit::AddInterface(Interface::new("eni-2"));
@@ -358,7 +362,7 @@ fn refused_edits_leave_everything_as_it_was() {
     for edit in refused {
         let error = fleet.apply([good(), edit]).unwrap_err();
         messages.push(error.to_string());
-        assert_eq!(fleet.inventory(), before, "{error}");
+        assert_eq!(fleet.inventory().unwrap(), before, "{error}");
         assert_eq!(may_open(&fleet.snapshot()), [true, false], "{error}");
     }
     assert_eq!(
@@ -395,7 +399,7 @@ fn an_instance_has_one_primary_interface() {
 fn keys_of_interfaces_that_are_gone_mean_nothing() {
     let fleet = two_clients();
     let (old, server) = (fleet.snapshot().key("eni-1").unwrap(), fleet.snapshot().key("eni-server").unwrap());
-    let again = fleet.inventory().interface("eni-1").unwrap().clone();
+    let again = fleet.inventory().unwrap().interface("eni-1").unwrap().clone();
     fleet.apply([Edit::RemoveInterface("eni-1".into()), Edit::AddInterface(again)]).unwrap();
     let snapshot = fleet.snapshot();
     assert_eq!(snapshot.decide_between(old, server, &Probe::tcp(80)), Ok(None));
@@ -411,7 +415,7 @@ fn check_edits(inventory: Inventory, edits: Vec<Edit>, flows: &[Flow]) {
     let fleet = Fleet::new(Arc::clone(&engine), inventory).unwrap();
     for edit in edits {
         fleet.apply([edit]).unwrap();
-        let rebuilt = fleet.inventory();
+        let rebuilt = fleet.inventory().unwrap();
         agrees(&*engine, &rebuilt, &fleet.snapshot(), flows).unwrap();
     }
 }

@@ -463,6 +463,71 @@ fn hard_policies_stay_within_their_limits() {
     }
 }
 
+/// Groups with a dense spot in every /16: a direct table would take gigabytes, and is refused before it
+/// takes them.
+#[test]
+fn dense_spots_in_many_places_are_refused_in_time() {
+    let host = |number: u32| Cidr::host(Ipv4Addr::from(((number / 9) << 16) | (number % 9 * 2)).into());
+    let group: Arc<AddressSet> = Arc::new((0..65_536).map(host).collect());
+    let clause = |order: u16| rule(order.into(), Action::Allow, Space::new(tcp(order, order), group.clone()));
+    let policy = rules((0..3).map(clause).collect());
+    let limits = Limits::new(64 << 20, 150_000_000);
+    let refused = Matcher::builder().kind(Kind::Direct).limits(limits).build(&policy).unwrap_err();
+    assert_eq!(refused, BuildError::TooLarge { kind: Kind::Direct, clauses: 3, limit: 64 << 20 });
+    let matcher = Matcher::builder().limits(limits).build(&policy).unwrap();
+    assert_eq!(matcher.kind(), Kind::Compact);
+    for flow in [0x0003_0004, 0x0003_0005, 0x0003_0010].map(|address| Flow::tcp(Ipv4Addr::from(address).into(), 1)) {
+        assert_eq!(matcher.decide(&flow), policy.decide(&flow), "{flow}");
+    }
+}
+
+/// A group whose members are not all known, in many rules: its members beside everything are no sets of
+/// their own, and neither is what two sets have in common each time anew.
+#[test]
+fn doubtful_members_are_not_copied_for_each_rule() {
+    let members: Arc<AddressSet> =
+        Arc::new((0..20_000_u32).map(|number| Cidr::host(Ipv4Addr::from(number * 5).into())).collect());
+    for possible in [Arc::new(AddressSet::all()), Arc::new(cidr("0.0.0.0/1"))] {
+        let clause = |order: u16| {
+            let certain = Some(Space::new(tcp(order, order), members.clone()));
+            let possible = Space::new(tcp(order, order), possible.clone());
+            let (extent, from) = (Extent::Partial { certain, possible }, Provenance::implied("test", "perhaps"));
+            Clause::partial(Rank::new(1, order.into()), Action::Allow, extent, from, vec![Missing::SourcePort])
+        };
+        let policy = rules((0..300).map(clause).collect());
+        for kind in Kind::ALL {
+            let matcher = Matcher::builder().kind(kind).build(&policy).unwrap();
+            // Copies would take 48 MB.
+            assert!(matcher.bytes() < 3_000_000, "{kind}: {}", matcher.bytes());
+            for address in [0_u32, 1, 4, 5, 99_995, 99_996] {
+                let flow = Flow::tcp(Ipv4Addr::from(address).into(), 7);
+                assert_eq!(matcher.decide(&flow), policy.decide(&flow), "{kind}: {flow}");
+            }
+        }
+    }
+}
+
+/// Thousands of port ranges in each clause, known in part.
+#[test]
+fn many_port_ranges_known_in_part() {
+    let ports = |without: u16| -> PortSet {
+        (0..16_384_u16).filter(|port| *port != without).map(|port| PortRange::from(port * 2)).collect()
+    };
+    let clause = |order: u16| {
+        let certain = Some(Space::new(Selector::Tcp(ports(order)), AddressSet::all()));
+        let possible = Space::new(Selector::Tcp(ports(u16::MAX)), AddressSet::all());
+        let (extent, from) = (Extent::Partial { certain, possible }, Provenance::implied("test", "perhaps"));
+        Clause::partial(Rank::new(1, order.into()), Action::Allow, extent, from, vec![Missing::SourcePort])
+    };
+    let policy = rules((0..10).map(clause).collect());
+    for matcher in all_kinds(&policy) {
+        for port in [0, 1, 2, 18, 20, 32_766, 32_768] {
+            let flow = Flow::tcp([192, 0, 2, 1].into(), port);
+            assert_eq!(matcher.decide(&flow), policy.decide(&flow), "{}: {flow}", matcher.kind());
+        }
+    }
+}
+
 #[test]
 fn the_chooser_takes_what_fits() {
     let few = rules(vec![rule(0, Action::Allow, Space::new(tcp(22, 22), cidr("10.0.0.0/8")))]);

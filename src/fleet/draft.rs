@@ -275,12 +275,19 @@ impl Draft {
         }
     }
 
-    /// Looks again at those who share an address with an interface.
+    /// Looks again at those who share an address with an interface, if that may change for them whether
+    /// they are alone there.
     fn refresh_around(&mut self, blocks: &[Cidr], number: u32) {
         let mut others = Vec::new();
         for block in blocks {
             if block.prefix() == block.family().bits() {
-                others.extend(self.state.addresses.holders(block.first()));
+                // Two others share the address whoever comes or goes; one does or does not.
+                let mut holders = self.state.addresses.holders(block.first()).filter(|other| *other != number);
+                if let Some(first) = holders.next()
+                    && holders.all(|other| other == first)
+                {
+                    others.push(first);
+                }
             } else {
                 others.extend(self.state.addresses.within(*block));
             }

@@ -105,7 +105,7 @@ use state::{Flags, Record, State};
 #[cfg(doc)]
 use crate::engine::path;
 use crate::engine::{LowerError, PathError, PolicyEngine, Probe, both_ends};
-use crate::model::Inventory;
+use crate::model::{Inventory, InventoryError};
 use crate::net::{Direction, Flow};
 use crate::policy::{Decision, Policy, Verdict};
 
@@ -210,7 +210,10 @@ impl Fleet {
     }
 
     /// As [`Snapshot::inventory`] of the current version.
-    pub fn inventory(&self) -> Inventory {
+    ///
+    /// # Errors
+    /// As there.
+    pub fn inventory(&self) -> Result<Inventory, InventoryError> {
         self.snapshot().inventory()
     }
 }
@@ -300,7 +303,10 @@ impl Snapshot {
     }
 
     /// Everything as an inventory. It is built for the call.
-    pub fn inventory(&self) -> Inventory {
+    ///
+    /// # Errors
+    /// None that is known: edits whose result no inventory could hold are refused.
+    pub fn inventory(&self) -> Result<Inventory, InventoryError> {
         self.state.inventory()
     }
 }

@@ -8,7 +8,7 @@ use super::state::{Class, Group, State, UNDECIDED};
 use super::symbol::{Symbol, clashes};
 use crate::engine::{LowerError, Scope};
 use crate::model::view::View;
-use crate::model::{ByVpc, Carried, Interface, Inventory};
+use crate::model::{ByVpc, Carried, Interface, Inventory, InventoryError};
 use crate::net::{AddressSet, Cidr, Direction};
 use crate::policy::Policy;
 
@@ -176,7 +176,7 @@ impl State {
     }
 
     /// Everything as an inventory.
-    pub(super) fn inventory(&self) -> Inventory {
+    pub(super) fn inventory(&self) -> Result<Inventory, InventoryError> {
         let mut builder = self.around.builder();
         for instance in self.instances.iter() {
             builder = builder.instance(instance.clone());
@@ -195,7 +195,6 @@ impl State {
         for host in hosts.into_values() {
             builder = builder.interface(host.interface.clone());
         }
-        // Edits that would make it fail were refused.
-        builder.build().unwrap_or_default()
+        builder.build()
     }
 }

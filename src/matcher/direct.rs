@@ -145,8 +145,10 @@ pub(super) struct AddressBlocks<B> {
 
 impl<B: Block> AddressBlocks<B> {
     /// Builds from the starts of pieces, ascending from 0, the row of each and the first of its own
-    /// answers. `None` if there are more rows than a block can name.
-    pub(super) fn new(starts: &[u32], rows: &[u32], owns: &[u32]) -> Option<Self> {
+    /// answers. `None` if there are more rows than a block can name, or if it would take more bytes than
+    /// this: one dense spot makes many blocks of a whole /16.
+    pub(super) fn new(starts: &[u32], rows: &[u32], owns: &[u32], bytes: usize) -> Option<Self> {
+        let most = bytes / size_of::<B>();
         let owns = owns.iter().copied().chain(std::iter::repeat(0));
         let piece = |(row, own): (&u32, u32)| Some(Piece { row: u16::try_from(*row).ok()?, own });
         let pieces: Vec<Piece> = rows.iter().zip(owns).map(piece).collect::<Option<_>>()?;
@@ -178,6 +180,9 @@ impl<B: Block> AddressBlocks<B> {
             let inside = ahead.get(..ahead.partition_point(|start| *start <= end))?;
             let shift = shift(inside, first);
             let before = blocks.len();
+            if before + (1 << (16 - shift)) > most {
+                return None;
+            }
             for part in 0..1_u32 << (16 - shift) {
                 let from = first + (part << shift);
                 while starts.get(current + 1).is_some_and(|start| *start <= from) {

@@ -24,6 +24,8 @@ struct Entries<N> {
     /// close together.
     hulls: Box<[Hull<N>]>,
     details: Box<[Entry<N>]>,
+    /// Bytes of sets of addresses that the policy does not have.
+    cut_bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -128,14 +130,14 @@ impl Linear {
             let certain =
                 |area: &Option<Box<Area<N>>>| area.as_ref().map_or(0, |area| size_of::<Area<N>>() + extra(area));
             let heap = entries.details.iter().map(|entry| extra(&entry.possible) + certain(&entry.certain));
-            size_of_val(&*entries.hulls) + size_of_val(&*entries.details) + heap.sum::<usize>()
+            size_of_val(&*entries.hulls) + size_of_val(&*entries.details) + heap.sum::<usize>() + entries.cut_bytes
         }
         self.outline.bytes() + self.demands.bytes() + of(&self.v4) + of(&self.v6)
     }
 }
 
 fn entries<N: Ranged>(parts: Parts<'_>) -> Entries<N> {
-    let Parts { parts, services } = parts;
+    let Parts { parts, services, cut_bytes } = parts;
     let mut entries = Vec::with_capacity(parts.len());
     let mut certain = None;
     for part in parts {
@@ -148,5 +150,5 @@ fn entries<N: Ranged>(parts: Parts<'_>) -> Entries<N> {
             entries.push(Entry { clause: part.clause, possible: area, certain });
         }
     }
-    Entries { hulls: entries.iter().map(|entry| entry.possible.hull).collect(), details: entries.into() }
+    Entries { hulls: entries.iter().map(|entry| entry.possible.hull).collect(), details: entries.into(), cut_bytes }
 }

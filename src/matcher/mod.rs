@@ -236,10 +236,13 @@ impl Form {
         let v4 = Unpacked::<u32>::build(&reading.v4, how.shared_from, &mut answers, &mut budget)?;
         let v6 = Unpacked::<u128>::build(&reading.v6, how.shared_from, &mut answers, &mut budget)?;
         let answers = answers.finish();
-        let mut refused = budget.too_many_classes();
+        let nameable = v4.is_nameable() && v6.is_nameable();
+        let mut refused = if nameable { budget.too_large() } else { budget.too_many_classes() };
+        let bytes = how.limits.bytes;
         for kind in kinds {
-            let (Some(v4), Some(v6)) = (v4.pack(&answers, kind), v6.pack(&answers, kind)) else { continue };
-            if v4.bytes() + v6.bytes() + answers.bytes() <= how.limits.bytes {
+            let (v4, v6) = (v4.pack(&answers, kind, bytes), v6.pack(&answers, kind, bytes));
+            let (Some(v4), Some(v6)) = (v4, v6) else { continue };
+            if v4.bytes() + v6.bytes() + answers.bytes() <= bytes {
                 return Ok(Self::Tables { v4, v6, answers: answers.clone(), kind, kernel });
             }
             refused = budget.too_large();

@@ -177,15 +177,21 @@ impl Painter {
             budget.spend(self.row.len())?;
             let below = self.layers.get(self.depth).map(|layer| (layer.answers.clone(), layer.deciding.clone()));
             let (mut row, mut deciding) = below.unwrap_or_default();
+            // Of several clauses of the set the first decides, so each column is looked at once.
+            let mut open = self.every.clone();
             for (clause, services) in atoms.details_of(*set) {
                 budget.spend(self.words)?;
                 let answer = self.alone(*clause, answers, budget)?.number();
-                let words = bits_of(&self.columns, *services, self.words).iter().enumerate();
-                for column in words.flat_map(|(word, columns)| bits(word, *columns)) {
-                    if let (Some(before), Some(cell)) = (deciding.get_mut(column), row.get_mut(column))
-                        && *clause < *before
-                    {
-                        (*before, *cell) = (*clause, answer);
+                let columns = bits_of(&self.columns, *services, self.words);
+                for (word, (open, columns)) in open.iter_mut().zip(columns).enumerate() {
+                    let hit = *open & columns;
+                    *open &= !hit;
+                    for column in bits(word, hit) {
+                        if let (Some(before), Some(cell)) = (deciding.get_mut(column), row.get_mut(column))
+                            && *clause < *before
+                        {
+                            (*before, *cell) = (*clause, answer);
+                        }
                     }
                 }
             }

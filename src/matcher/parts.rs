@@ -133,9 +133,12 @@ impl Remote<'_> {
 #[derive(Debug)]
 pub(super) struct Parts<'p> {
     /// By clause, and of one clause the certain extent first.
+    #[expect(clippy::struct_field_names, reason = "these are the parts")]
     pub(super) parts: Vec<Part<'p>>,
     /// Distinct sets of services, as sorted inclusive ranges.
     pub(super) services: Vec<Vec<(u32, u32)>>,
+    /// Bytes of sets of addresses that the policy does not have.
+    pub(super) cut_bytes: usize,
 }
 
 impl Demands {
@@ -208,11 +211,13 @@ struct PartsBuilder<'p> {
     family: Family,
     parts: Vec<Part<'p>>,
     sets: ServiceSets<'p>,
+    /// What two sets of addresses have in common, by where they stand; clauses share both.
+    cuts: HashMap<(usize, usize), Arc<AddressSet>, RandomState>,
 }
 
 impl<'p> PartsBuilder<'p> {
     fn new(family: Family) -> Self {
-        Self { family, parts: Vec::new(), sets: ServiceSets::new(family) }
+        Self { family, parts: Vec::new(), sets: ServiceSets::new(family), cuts: HashMap::default() }
     }
 
     /// Adds what a clause says about flows of the family.
@@ -224,11 +229,7 @@ impl<'p> PartsBuilder<'p> {
         {
             // What of it lies outside the possible extent does not count.
             let services = self.sets.common(certain_services, services);
-            let remote = if Arc::ptr_eq(&certain.remote, &possible.remote) {
-                Remote::Whole(&certain.remote)
-            } else {
-                Remote::Cut(Arc::new(certain.remote.intersection(&possible.remote)))
-            };
+            let remote = self.cut(&certain.remote, &possible.remote);
             if let Some(services) = services
                 && remote.set().has(self.family)
             {
@@ -238,8 +239,27 @@ impl<'p> PartsBuilder<'p> {
         self.parts.push(Part { clause, certain_only: false, services, remote: Remote::Whole(&possible.remote) });
     }
 
+    /// The addresses of both sets, of the family.
+    fn cut(&mut self, certain: &'p Arc<AddressSet>, possible: &'p Arc<AddressSet>) -> Remote<'p> {
+        let is_whole = match self.family {
+            Family::V4 => possible.numbers_v4() == [(0, u32::MAX)],
+            Family::V6 => possible.numbers_v6() == [(0, u128::MAX)],
+        };
+        // Where a group's members are not all known, the members stand beside everything.
+        if is_whole || Arc::ptr_eq(certain, possible) {
+            return Remote::Whole(certain);
+        }
+        let places = (Arc::as_ptr(certain).addr(), Arc::as_ptr(possible).addr());
+        let cut = self.cuts.entry(places).or_insert_with(|| Arc::new(certain.intersection(possible)));
+        Remote::Cut(Arc::clone(cut))
+    }
+
     fn finish(self) -> Parts<'p> {
-        Parts { parts: self.parts, services: self.sets.sets }
+        let bytes = |set: &Arc<AddressSet>| match self.family {
+            Family::V4 => size_of_val(set.numbers_v4()),
+            Family::V6 => size_of_val(set.numbers_v6()),
+        };
+        Parts { parts: self.parts, services: self.sets.sets, cut_bytes: self.cuts.values().map(bytes).sum() }
     }
 }
 
@@ -248,13 +268,15 @@ struct ServiceSets<'p> {
     family: Family,
     sets: Vec<Vec<(u32, u32)>>,
     numbers: HashMap<Vec<(u32, u32)>, u32, RandomState>,
+    /// What two sets have in common, by number.
+    commons: HashMap<(u32, u32), Option<u32>, RandomState>,
     /// What was asked for last, and its set; neighbours in a policy often have the same.
     last: Option<(&'p Selector, bool, Option<u32>)>,
 }
 
 impl<'p> ServiceSets<'p> {
     fn new(family: Family) -> Self {
-        Self { family, sets: Vec::new(), numbers: HashMap::default(), last: None }
+        Self { family, sets: Vec::new(), numbers: HashMap::default(), commons: HashMap::default(), last: None }
     }
 
     /// The services of a space; `None` if it has no flow of the family.
@@ -279,9 +301,14 @@ impl<'p> ServiceSets<'p> {
         if ours == theirs {
             return Some(ours);
         }
+        if let Some(known) = self.commons.get(&(ours, theirs)) {
+            return *known;
+        }
         let set = |number: u32| self.sets.get(usize::try_from(number).ok()?);
         let common = service::common(set(ours)?, set(theirs)?);
-        self.number(common)
+        let number = self.number(common);
+        self.commons.insert((ours, theirs), number);
+        number
     }
 
     /// The number of a set; `None` for no service.

@@ -156,8 +156,8 @@ mod tests {
             .collect();
         let rows: Vec<u32> = (0..).take(starts.len()).map(|piece| piece * 7 % 300).collect();
         let owns: Vec<u32> = (0..).take(starts.len()).map(|piece| piece * 1_000_003).collect();
-        let plain = AddressBlocks::<PlainBlock>::new(&starts, &rows, &[]).unwrap();
-        let own = AddressBlocks::<OwnBlock>::new(&starts, &rows, &owns).unwrap();
+        let plain = AddressBlocks::<PlainBlock>::new(&starts, &rows, &[], usize::MAX).unwrap();
+        let own = AddressBlocks::<OwnBlock>::new(&starts, &rows, &owns, usize::MAX).unwrap();
         let mut kernels = vec![Kernel::Portable, Kernel::detected()];
         kernels.extend(pulp::x86::V3::try_new().map(Kernel::Avx2));
         let near = |start: &u32| [start.wrapping_sub(1), *start, start.wrapping_add(1)];

@@ -107,10 +107,10 @@ pub(super) trait Tabled: Ranged {
     type Own: Rows<Self> + std::fmt::Debug + Clone;
 
     /// The form for starts of pieces, rows and first own answers; nothing if there are more rows than
-    /// it can name.
-    fn plain(starts: &[Self], rows: &[u32]) -> Option<Self::Plain>;
+    /// it can name, or it would take more than so many bytes.
+    fn plain(starts: &[Self], rows: &[u32], bytes: usize) -> Option<Self::Plain>;
     /// The same.
-    fn own(starts: &[Self], rows: &[u32], owns: &[u32]) -> Option<Self::Own>;
+    fn own(starts: &[Self], rows: &[u32], owns: &[u32], bytes: usize) -> Option<Self::Own>;
 
     fn plain_bytes(rows: &Self::Plain) -> usize;
     fn own_bytes(rows: &Self::Own) -> usize;
@@ -120,12 +120,12 @@ impl Tabled for u32 {
     type Plain = AddressBlocks<PlainBlock>;
     type Own = AddressBlocks<OwnBlock>;
 
-    fn plain(starts: &[Self], rows: &[u32]) -> Option<Self::Plain> {
-        AddressBlocks::new(starts, rows, &[])
+    fn plain(starts: &[Self], rows: &[u32], bytes: usize) -> Option<Self::Plain> {
+        AddressBlocks::new(starts, rows, &[], bytes)
     }
 
-    fn own(starts: &[Self], rows: &[u32], owns: &[u32]) -> Option<Self::Own> {
-        AddressBlocks::new(starts, rows, owns)
+    fn own(starts: &[Self], rows: &[u32], owns: &[u32], bytes: usize) -> Option<Self::Own> {
+        AddressBlocks::new(starts, rows, owns, bytes)
     }
 
     fn plain_bytes(rows: &Self::Plain) -> usize {
@@ -141,11 +141,11 @@ impl Tabled for u128 {
     type Plain = AddressHalves;
     type Own = AddressHalves;
 
-    fn plain(starts: &[Self], rows: &[u32]) -> Option<AddressHalves> {
+    fn plain(starts: &[Self], rows: &[u32], _: usize) -> Option<AddressHalves> {
         Some(AddressHalves::new(starts, rows, &[]))
     }
 
-    fn own(starts: &[Self], rows: &[u32], owns: &[u32]) -> Option<AddressHalves> {
+    fn own(starts: &[Self], rows: &[u32], owns: &[u32], _: usize) -> Option<AddressHalves> {
         Some(AddressHalves::new(starts, rows, owns))
     }
 
@@ -231,9 +231,15 @@ impl<A: Tabled> Unpacked<A> {
         Table::build(parts, shared_from, answers, budget).map(Self)
     }
 
+    /// Whether every kind can name all classes of addresses and services.
+    pub(super) fn is_nameable(&self) -> bool {
+        let fits = |number: usize| number <= 1 << 16;
+        fits(self.0.column_count) && self.0.rows.iter().all(|row| u16::try_from(*row).is_ok())
+    }
+
     /// The tables of a kind; `None` if there are more classes of addresses or services than it can
-    /// name.
-    pub(super) fn pack(&self, answers: &Answers, kind: Kind) -> Option<Tables<A>> {
+    /// name, or if they would take more than so many bytes.
+    pub(super) fn pack(&self, answers: &Answers, kind: Kind, bytes: usize) -> Option<Tables<A>> {
         let Self(table) = self;
         let cells: Vec<(u32, bool)> = table.cells.iter().map(|answer| answers.place(*answer)).collect();
         let fast = kind == Kind::Direct;
@@ -245,9 +251,9 @@ impl<A: Tabled> Unpacked<A> {
         }
         let services = FastServices::new(&table.service_starts, &table.columns, A::FAMILY)?;
         Some(if table.owns.is_empty() {
-            Tables::Direct { rows: A::plain(&table.starts, &table.rows)?, services, cells }
+            Tables::Direct { rows: A::plain(&table.starts, &table.rows, bytes)?, services, cells }
         } else {
-            Tables::DirectOwn { rows: A::own(&table.starts, &table.rows, &table.owns)?, services, cells }
+            Tables::DirectOwn { rows: A::own(&table.starts, &table.rows, &table.owns, bytes)?, services, cells }
         })
     }
 }
