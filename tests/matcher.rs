@@ -351,6 +351,21 @@ fn thousands_of_rules_for_one_address_each() {
     }
 }
 
+/// Regression: a block whose first address has a rule of its own is painted under that address first, and
+/// alone afterwards; the row must still say "the rule of its own", for the next block shares it.
+#[test]
+fn a_block_that_begins_with_a_host_shares_its_row() {
+    let blocks = [("10.1.2.0/24", 22), ("10.1.2.0/32", 80), ("10.1.3.0/24", 22)];
+    let clause = |(order, (block, port)): (u64, (&str, u16))| {
+        rule(order, Action::Allow, Space::new(tcp(port, port), cidr(block)))
+    };
+    let policy = rules((0..).zip(blocks).map(clause).collect());
+    let flows = ["10.1.2.0", "10.1.2.5", "10.1.3.0", "10.1.3.5"]
+        .into_iter()
+        .flat_map(|address| [22, 80].map(|port| Flow::tcp(address.parse().unwrap(), port)));
+    assert_eq!(difference(&policy, &flows.collect::<Vec<_>>()), None);
+}
+
 /// Every protocol number over both families; 1 over IPv6 and 58 over IPv4 are bare numbers (AWS-34).
 #[test]
 fn every_protocol_number() {
