@@ -1,12 +1,12 @@
 //! One test for each bug that was found, named for what went wrong.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use secgroup::engine::{AlibabaEngine, AwsEngine, PolicyEngine, Probe, Scope, path};
+use secgroup::engine::{AlibabaEngine, AwsEngine, PathError, PolicyEngine, Probe, Scope, path};
 use secgroup::model::{
     GroupReference, Interface, IntraGroupPolicy, Inventory, Network, Peer, PeeringStatus, Rule, RuleCoverage,
     SecurityGroup, Traffic, VpcRelation,
 };
-use secgroup::net::{Cidr, Direction, Family, Flow};
+use secgroup::net::{Cidr, Direction, Family, Flow, FlowError, IcmpSelector, Protocol};
 use secgroup::policy::{Decision, Explanation, Missing, Verdict};
 
 fn ask(engine: &dyn PolicyEngine, inventory: &Inventory, interface: &str, flow: &Flow) -> (Decision, Explanation) {
@@ -198,4 +198,26 @@ fn a_member_of_unknown_addresses_in_another_vpc_may_match() {
         path(&AwsEngine::new(), &inventory, "far", "a", &probe).unwrap().verdict
     };
     assert_eq!((from([10, 1, 0, 7]), from([10, 1, 0, 8])), (Verdict::Allow, Verdict::Indeterminate));
+}
+
+/// Number 1 is a bare number over IPv6 and ICMP over IPv4 (AWS-34). A probe made from such a flow and sent
+/// over the other family was taken for an echo reply, type 0 and code 0; it says too little to be one.
+#[test]
+fn a_bare_number_is_no_message_of_the_other_family() {
+    let rule = |direction| Rule::allow(direction, Traffic::Icmp(IcmpSelector::Any), Cidr::all(Family::V4));
+    let inventory = Inventory::builder()
+        .group(SecurityGroup::aws("sg-1").with_rules(Direction::ALL.map(rule)))
+        .interface(Interface::new("a").with_groups(["sg-1"]).with_address([10, 0, 0, 1].into()))
+        .interface(Interface::new("b").with_groups(["sg-1"]).with_address([10, 0, 0, 2].into()))
+        .build()
+        .unwrap();
+    let bare = Flow::other("2001:db8::1".parse().unwrap(), Protocol::ICMP).unwrap();
+    let probe = Probe::from(&bare).over(Family::V4);
+    let refused = PathError::Flow(FlowError::NeedsPayload(Protocol::ICMP));
+    assert_eq!(path(&AwsEngine::new(), &inventory, "a", "b", &probe).unwrap_err(), refused);
+    #[cfg(feature = "fleet")]
+    {
+        let fleet = secgroup::fleet::Fleet::new(std::sync::Arc::new(AwsEngine::new()), inventory).unwrap();
+        assert_eq!(fleet.decide("a", "b", &probe).unwrap_err(), refused);
+    }
 }

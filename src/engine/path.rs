@@ -131,8 +131,8 @@ impl Probe {
             (None, Some(wanted)) if wanted != Family::of(sender) => return Ok(None),
             _ => {}
         }
-        let out = Flow::new(receiver, self.payload).at(sender)?;
-        let into = Flow::new(sender, self.payload).at(receiver)?;
+        let out = Flow::carrying(receiver, self.payload)?.at(sender)?;
+        let into = Flow::carrying(sender, self.payload)?.at(receiver)?;
         Ok(Some((out, into)))
     }
 
@@ -158,6 +158,8 @@ impl Probe {
             Payload::Udp { destination, .. } => (Protocol::UDP, destination),
             Payload::Icmp(message) if family == Family::V4 => (Protocol::ICMP, message.selector()),
             Payload::Icmp(message) => (Protocol::ICMPV6, message.selector()),
+            // A bare number over one family may be a protocol with messages over the other (AWS-34).
+            Payload::Other(Protocol::ICMP | Protocol::ICMPV6) => return None,
             Payload::Other(protocol) => (protocol, 0),
         };
         Some((u32::from(protocol.number()) << 16 | u32::from(selector), family))

@@ -277,22 +277,26 @@ impl Draft {
 
     /// Looks again at those who share an address with an interface, if that may change for them whether
     /// they are alone there.
+    ///
+    /// Where two others hold the same, it does not, whoever comes or goes; where one other does, it may
+    /// for that one only.
     fn refresh_around(&mut self, blocks: &[Cidr], number: u32) {
-        let mut others = Vec::new();
+        let addresses = &self.state.addresses;
+        let mut affected = Vec::new();
         for block in blocks {
-            if block.prefix() == block.family().bits() {
-                // Two others share the address whoever comes or goes; one does or does not.
-                let mut holders = self.state.addresses.holders(block.first()).filter(|other| *other != number);
-                if let Some(first) = holders.next()
-                    && holders.all(|other| other == first)
-                {
-                    others.push(first);
-                }
+            let is_host = block.prefix() == block.family().bits();
+            let others: Vec<u32> = if is_host {
+                first_two(addresses.holders(block.first()), number)
             } else {
-                others.extend(self.state.addresses.within(*block));
+                first_two(addresses.holding(*block).iter().copied(), number)
+            };
+            match others[..] {
+                [] if !is_host => affected.extend(addresses.within(*block)),
+                [other] => affected.push(other),
+                _ => {}
             }
         }
-        for other in sorted(others).into_iter().filter(|other| *other != number) {
+        for other in sorted(affected).into_iter().filter(|other| *other != number) {
             self.state.refresh(other);
         }
     }
@@ -477,6 +481,14 @@ impl State {
             }
         }
     }
+}
+
+/// Two different ones of these numbers that are not `number`, or one, or none.
+fn first_two(numbers: impl Iterator<Item = u32>, number: u32) -> Vec<u32> {
+    let mut others = numbers.filter(|other| *other != number);
+    let first = others.next();
+    let second = first.and_then(|first| others.find(|other| *other != first));
+    first.into_iter().chain(second).collect()
 }
 
 /// Puts a number into a sorted list, or takes it out.

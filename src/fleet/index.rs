@@ -124,6 +124,12 @@ impl AddressIndex {
         alone.into_iter().chain(prefixes).flat_map(|held| held.as_slice().iter().copied())
     }
 
+    /// Those who hold exactly this prefix, which is of more than one address.
+    pub(super) fn holding(&self, prefix: Cidr) -> &[u32] {
+        let key = (prefix.family(), prefix.prefix(), prefix.range().0);
+        self.prefixes.get(&key).map_or(&[], Holders::as_slice)
+    }
+
     /// Those who hold an address of the block by itself.
     pub(super) fn within(&self, block: Cidr) -> Vec<u32> {
         let (first, last) = block.range();

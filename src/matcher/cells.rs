@@ -105,6 +105,8 @@ impl Cells {
     ///
     /// `None` if a number is too great to be stored, which takes billions of answers.
     pub(super) fn pack(pages: &[u32], cells: &[(u32, bool)], columns: usize, fast: bool) -> Option<Self> {
+        // Places are counted in 32 bits.
+        u32::try_from(pages.len().max(cells.len())).ok()?;
         let width = columns.div_ceil(PAGE).max(1);
         let rows = pages.len() / width;
         let page_numbers: Vec<(u32, bool)> = pages.iter().map(|page| (*page, false)).collect();

@@ -130,12 +130,9 @@ impl Painter {
         } else {
             self.paint_all(parts, &atoms.parts_of_all(sets), answers, budget)?;
         }
-        if own.is_some() {
-            // These answers are good for this row only.
-            self.depth = self.depth.saturating_sub(1);
-            for (clause, _) in own_clauses {
-                self.set_alone(*clause, None);
-            }
+        // These answers are good for this row only.
+        for (clause, _) in own_clauses {
+            self.set_alone(*clause, None);
         }
         Ok(())
     }
@@ -204,6 +201,9 @@ impl Painter {
         }
         if let Some(layer) = self.layers.get(self.depth) {
             self.row.copy_from_slice(&layer.answers);
+        }
+        if has_own {
+            self.depth = self.depth.saturating_sub(1);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::service;
-use crate::net::{AddressSet, Cidr, Family, PortRange};
+use crate::net::{AddressSet, Cidr, Family, PortRange, common};
 use crate::policy::{Extent, Policy, RuleList, Selector, Space, Touch};
 
 /// What a flow leaves open or not beyond service and far address.
@@ -305,7 +305,7 @@ impl<'p> ServiceSets<'p> {
             return *known;
         }
         let set = |number: u32| self.sets.get(usize::try_from(number).ok()?);
-        let common = service::common(set(ours)?, set(theirs)?);
+        let common = common(set(ours)?, set(theirs)?);
         let number = self.number(common);
         self.commons.insert((ours, theirs), number);
         number

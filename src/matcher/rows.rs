@@ -59,8 +59,10 @@ pub(super) struct Table<N> {
 
 impl<N: Ranged> Table<N> {
     /// Builds the table; with at least `shared_from` classes of addresses rows are shared by those that
-    /// differ in the rules of their own only. Takes the sum over classes of addresses of the clauses that touch it, each
-    /// times a 64th of the columns, and the columns once.
+    /// differ in the rules of their own only.
+    ///
+    /// Takes the sum over classes of addresses of the clauses that touch it, each times a 64th of the
+    /// columns, and the columns once.
     pub(super) fn build(
         parts: &Parts<'_>,
         shared_from: usize,
@@ -76,7 +78,8 @@ impl<N: Ranged> Table<N> {
         let mut places = Vec::with_capacity(addresses.class_count());
         for class in 0..addresses.class_count() {
             let sets = addresses.sets_of(class);
-            let place = if let Some(inner) = shares.then(|| sharing.split(sets, &atoms, &painter, answers)).flatten() {
+            let inner = if shares { sharing.split(sets, &atoms, &painter, answers, budget)? } else { None };
+            let place = if let Some(inner) = inner {
                 let own = sharing.own(inner, &atoms, answers, budget)?;
                 let row = if let Some(row) = sharing.row() {
                     row
@@ -143,35 +146,57 @@ impl Sharing {
 
     /// The innermost set of a class, when the key of its row is found; `None` if its row cannot be
     /// shared.
-    fn split(&mut self, sets: &[u32], atoms: &Atoms, painter: &Painter, answers: &AnswerBuilder) -> Option<u32> {
-        let inner = atoms.innermost(sets)?;
+    fn split(
+        &mut self,
+        sets: &[u32],
+        atoms: &Atoms,
+        painter: &Painter,
+        answers: &AnswerBuilder,
+        budget: &mut Budget,
+    ) -> Result<Option<u32>, BuildError> {
+        let Some(inner) = atoms.innermost(sets) else { return Ok(None) };
         let own = atoms.parts_of(inner);
         if own.len() > Self::FEW_PARTS || Some(inner) == atoms.everywhere {
-            return None;
+            return Ok(None);
         }
         self.others.clear();
         self.others.extend(sets.iter().filter(|set| **set != inner));
-        let outer = if let Some(outer) = self.outer.get(self.others.as_slice()) {
-            *outer
-        } else {
-            let outer = u32::try_from(self.outer_parts.len()).ok()?;
-            let mut details = self.others.iter().flat_map(|set| atoms.details_of(*set));
-            let decides = details.all(|(clause, _)| painter.decides(*clause, answers));
-            self.outer_parts.push(decides.then(|| atoms.parts_of_all(&self.others)));
-            self.outer.insert(self.others.as_slice().into(), outer);
-            outer
-        };
-        let before = self.outer_parts.get(index(outer))?.as_ref()?;
+        budget.spend(sets.len())?;
+        let outer = self.outer(atoms, painter, answers, budget)?;
+        let Some(Some(before)) = self.outer_parts.get(index(outer)) else { return Ok(None) };
         self.key.clear();
         self.key.push(outer);
         for (number, (clause, services)) in own.iter().zip(atoms.details_of(inner)) {
             if !painter.decides(*clause, answers) {
-                return None;
+                return Ok(None);
             }
-            let place = u32::try_from(before.partition_point(|outer| outer < number)).ok()?;
-            self.key.extend([*services, place]);
+            let place = before.partition_point(|outer| outer < number);
+            self.key.extend([*services, u32::try_from(place).unwrap_or(u32::MAX)]);
         }
-        Some(inner)
+        Ok(Some(inner))
+    }
+
+    /// The number of the sets without the innermost.
+    fn outer(
+        &mut self,
+        atoms: &Atoms,
+        painter: &Painter,
+        answers: &AnswerBuilder,
+        budget: &mut Budget,
+    ) -> Result<u32, BuildError> {
+        if let Some(outer) = self.outer.get(self.others.as_slice()) {
+            return Ok(*outer);
+        }
+        let mut details = self.others.iter().flat_map(|set| atoms.details_of(*set));
+        let parts = details.all(|(clause, _)| painter.decides(*clause, answers));
+        let parts = parts.then(|| atoms.parts_of_all(&self.others));
+        let length = parts.as_ref().map_or(0, Vec::len);
+        budget.spend(length)?;
+        budget.keep((self.others.len() + length) * size_of::<u32>())?;
+        let outer = u32::try_from(self.outer_parts.len()).unwrap_or(u32::MAX);
+        self.outer_parts.push(parts);
+        self.outer.insert(self.others.as_slice().into(), outer);
+        Ok(outer)
     }
 
     /// The row of the key that was found last, if it is known.

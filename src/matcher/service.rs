@@ -70,21 +70,3 @@ pub(crate) fn ranges(selector: &Selector, family: Family, only_ports: bool) -> V
         Selector::Other(protocol) => vec![(service(protocol.number(), 0), service(protocol.number(), 0))],
     }
 }
-
-/// The ranges that two lists of sorted disjoint ranges have in common. Linear in both together.
-pub(super) fn common(ours: &[(u32, u32)], theirs: &[(u32, u32)]) -> Vec<(u32, u32)> {
-    let mut common = Vec::new();
-    let (mut ours, mut theirs) = (ours.iter().peekable(), theirs.iter().peekable());
-    while let (Some(&&(our_first, our_last)), Some(&&(their_first, their_last))) = (ours.peek(), theirs.peek()) {
-        let (first, last) = (our_first.max(their_first), our_last.min(their_last));
-        if first <= last {
-            common.push((first, last));
-        }
-        if our_last <= their_last {
-            ours.next();
-        } else {
-            theirs.next();
-        }
-    }
-    common
-}

@@ -196,22 +196,8 @@ impl<N: AddressNumber> Ranges<N> {
         Self::merged(self.0.iter().chain(&other.0).copied().collect())
     }
 
-    /// Both sides are walked once, side by side.
     fn intersection(&self, other: &Self) -> Self {
-        let mut common = Vec::new();
-        let (mut ours, mut theirs) = (self.0.iter().copied().peekable(), other.0.iter().copied().peekable());
-        while let (Some(&(our_first, our_last)), Some(&(their_first, their_last))) = (ours.peek(), theirs.peek()) {
-            let (first, last) = (our_first.max(their_first), our_last.min(their_last));
-            if first <= last {
-                common.push((first, last));
-            }
-            if our_last <= their_last {
-                ours.next();
-            } else {
-                theirs.next();
-            }
-        }
-        Self(common)
+        Self(common(&self.0, &other.0))
     }
 
     /// The gaps, up to the last number of the family.
@@ -245,6 +231,24 @@ impl<N: AddressNumber> Ranges<N> {
         merged.shrink_to_fit();
         Self(merged)
     }
+}
+
+/// What two lists of sorted disjoint ranges have in common. Both are walked once, side by side.
+pub(crate) fn common<N: Copy + Ord>(ours: &[(N, N)], theirs: &[(N, N)]) -> Vec<(N, N)> {
+    let mut common = Vec::new();
+    let (mut ours, mut theirs) = (ours.iter().copied().peekable(), theirs.iter().copied().peekable());
+    while let (Some(&(our_first, our_last)), Some(&(their_first, their_last))) = (ours.peek(), theirs.peek()) {
+        let (first, last) = (our_first.max(their_first), our_last.min(their_last));
+        if first <= last {
+            common.push((first, last));
+        }
+        if our_last <= their_last {
+            ours.next();
+        } else {
+            theirs.next();
+        }
+    }
+    common
 }
 
 impl FromIterator<Cidr> for AddressSet {

@@ -143,7 +143,19 @@ impl Flow {
         Ok(flow)
     }
 
-    pub(crate) fn new(remote: IpAddr, payload: Payload) -> Self {
+    /// A packet that carries this.
+    ///
+    /// # Errors
+    /// As [`Flow::other`]: the number of a protocol with ports or messages says too little. 1 is a bare
+    /// number over IPv6 and ICMP over IPv4.
+    pub(crate) fn carrying(remote: IpAddr, payload: Payload) -> Result<Self, FlowError> {
+        match payload {
+            Payload::Other(protocol) => Self::other(remote, protocol),
+            payload => Ok(Self::new(remote, payload)),
+        }
+    }
+
+    fn new(remote: IpAddr, payload: Payload) -> Self {
         let family = Family::of(remote);
         let (protocol, selector, source) = match payload {
             Payload::Tcp { source, destination } => (Protocol::TCP, destination, source),

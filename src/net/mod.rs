@@ -9,8 +9,8 @@ mod icmp;
 mod port;
 mod protocol;
 
-pub(crate) use address_set::AddressNumber;
 pub use address_set::AddressSet;
+pub(crate) use address_set::{AddressNumber, common};
 pub use cidr::{Cidr, CidrError, ParsedCidr};
 pub use family::Family;
 pub(crate) use family::address_bits_apart;
