@@ -10,6 +10,7 @@
 //! | [`model`] | what was configured: groups, rules, lists, interfaces, the inventory |
 //! | [`policy`] | the one form that everything reads: ranked clauses; decisions and explanations |
 //! | [`engine`] | provider semantics: the trait and the engines of AWS and Alibaba Cloud; paths |
+//! | [`set`] | exact sets of packets; what a policy decides about all of them |
 //! | [`matcher`] | compiled policies: the same decisions in nanoseconds |
 #![cfg_attr(
     feature = "fleet",
@@ -33,6 +34,7 @@ pub mod matcher;
 pub mod model;
 pub mod net;
 pub mod policy;
+pub mod set;
 #[cfg(feature = "proptest")]
 pub mod strategy;
 #[cfg(feature = "load")]

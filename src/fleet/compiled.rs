@@ -8,8 +8,8 @@ use hashbrown::HashTable;
 
 use super::slab::{Address, BUCKETS, Candidate, Kind, Settled, Slab, SlabBuilder};
 use super::symbol::{Area, Symbol};
-use crate::matcher::service;
 use crate::net::{AddressSet, Family, Flow, PortRange};
+use crate::policy::service;
 use crate::policy::{Basis, Clause, Decision, Extent, Outline, Policy, RuleList, Space, Touch, Verdict};
 
 /// What decides whether a far address is in the sets that symbols stand for.

@@ -11,8 +11,8 @@
 use super::index::low;
 
 use super::symbol::{Area, Symbol};
-use crate::matcher::service;
 use crate::net::Family;
+use crate::policy::service;
 use crate::policy::{Basis, ClauseId, Decision, Verdict};
 
 /// Clauses of a block: as many as a mask has bits.

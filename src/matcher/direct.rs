@@ -9,11 +9,11 @@ use std::hash::Hash;
 
 use foldhash::fast::RandomState;
 
-use super::service::{selector_mask, service};
 use super::simd::Kernel;
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
 use super::simd::Search;
 use crate::net::Family;
+use crate::policy::service::{selector_mask, service};
 
 /// Pieces in a block.
 pub(super) const PIECES: usize = 16;

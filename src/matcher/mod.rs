@@ -71,7 +71,6 @@ mod partition;
 mod parts;
 mod rows;
 mod search;
-pub(crate) mod service;
 mod simd;
 mod tables;
 
@@ -87,7 +86,7 @@ use simd::Kernel;
 use tables::{Tables, Unpacked};
 
 use crate::net::{Family, Flow};
-use crate::policy::{Decision, Policy};
+use crate::policy::{Decision, Policy, service};
 
 /// How a matcher finds answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -361,7 +360,8 @@ impl Address for u32 {}
 impl Address for u128 {}
 
 mod sealed {
-    use super::{Columns, Decision, Form, Matcher, low, service, tables};
+    use super::{Columns, Decision, Form, Matcher, low, tables};
+    use crate::policy::service;
 
     pub trait Sealed: Copy {
         fn decide(matcher: &Matcher, columns: &Columns<'_, Self>, decisions: &mut [Decision]);

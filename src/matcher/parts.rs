@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::service;
 use crate::net::{AddressSet, Cidr, Family, PortRange, common};
+use crate::policy::service;
 use crate::policy::{Extent, Policy, RuleList, Selector, Space, Touch};
 
 /// What a flow leaves open or not beyond service and far address.

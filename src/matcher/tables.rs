@@ -10,10 +10,10 @@ use super::limits::{Budget, BuildError};
 use super::parts::{Parts, Rest};
 use super::rows::{Ranged, Table};
 use super::search::{AddressSearch, ServiceSearch};
-use super::service::{self, selector_mask};
 use super::simd::{Kernel, Work};
 use crate::net::Family;
 use crate::policy::Decision;
+use crate::policy::service::{self, selector_mask};
 
 /// Flows that go through a stage together, so that the work on one does not wait for another's.
 pub(super) const CHUNK: usize = 64;

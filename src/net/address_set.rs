@@ -133,6 +133,11 @@ impl AddressSet {
         &self.v6.0
     }
 
+    /// The set of these ranges of numbers, in any order.
+    pub(crate) fn of_numbers(v4: Vec<(u32, u32)>, v6: Vec<(u128, u128)>) -> Self {
+        Self { v4: Ranges::merged(v4), v6: Ranges::merged(v6) }
+    }
+
     /// The addresses of one family.
     pub fn of(&self, family: Family) -> Self {
         match family {

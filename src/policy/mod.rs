@@ -28,6 +28,7 @@ mod list;
 mod outline;
 mod provenance;
 mod rank;
+pub(crate) mod service;
 mod space;
 
 pub use clause::{Clause, ClauseId, Dispute, Touch};

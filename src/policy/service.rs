@@ -1,7 +1,7 @@
 //! Protocol and layer-4 selector as one number.
 
+use super::space::Selector;
 use crate::net::{Family, IcmpSelector, PortSet, Protocol};
-use crate::policy::Selector;
 
 /// The last service.
 pub(crate) const LAST: u32 = 0xff_ffff;
@@ -13,7 +13,7 @@ pub(crate) fn service(protocol: u8, selector: u16) -> u32 {
 }
 
 /// The bits of a selector that mean something for this protocol.
-pub(super) fn selector_mask(protocol: u8, family: Family) -> u16 {
+pub(crate) fn selector_mask(protocol: u8, family: Family) -> u16 {
     let protocol = Protocol::new(protocol);
     let has_selector = [Protocol::TCP, Protocol::UDP, icmp_of(family)].contains(&protocol);
     if has_selector { u16::MAX } else { 0 }
@@ -26,7 +26,7 @@ pub(crate) fn of(flow: &crate::net::Flow) -> u32 {
 }
 
 /// Whether the protocol has ports.
-pub(super) fn has_ports(protocol: u8) -> bool {
+pub(crate) fn has_ports(protocol: u8) -> bool {
     [Protocol::TCP, Protocol::UDP].contains(&Protocol::new(protocol))
 }
 

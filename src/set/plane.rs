@@ -1,0 +1,244 @@
+//! The clauses of a policy over one family, as boxes on numbered places.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::limits::{Budget, SetError};
+use super::split::{Coordinate, Service};
+use crate::model::Action;
+use crate::net::{AddressSet, Cidr, Family, PortRange, common};
+use crate::policy::{Clause, Selector, Space, Touch, service};
+
+/// One extent of a clause.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Piece {
+    /// The number of the clause within its policy.
+    pub(crate) clause: u32,
+    /// The place of its list among those of the policy.
+    pub(crate) list: usize,
+    /// Whether it certainly matches the packets of the box.
+    pub(crate) touch: Touch,
+    pub(crate) action: Action,
+}
+
+/// The box of a piece.
+#[derive(Debug)]
+pub(super) struct Shape<N> {
+    pub(super) services: Vec<(Service, Service)>,
+    pub(super) sources: Option<(u16, u16)>,
+    pub(super) local: Option<(N, N)>,
+    /// Which of the elementary intervals of far addresses, each as first and end.
+    pub(super) spans: Arc<[(u32, u32)]>,
+}
+
+/// The clauses of a policy over one family.
+#[derive(Debug)]
+pub(crate) struct Plane<N> {
+    pub(super) pieces: Vec<Piece>,
+    pub(super) shapes: Vec<Shape<N>>,
+    /// Where far addresses begin to differ, from the first address on.
+    pub(super) starts: Vec<N>,
+    /// How many lists the policy has.
+    pub(super) lists: usize,
+}
+
+/// How the addresses of a plane stand in the sets of clauses.
+pub(crate) trait Addresses {
+    /// A number of the plane.
+    type Number: Coordinate + std::hash::Hash;
+
+    /// The family, which tells what ICMP is.
+    fn family(&self) -> Family;
+
+    /// The far addresses of a clause in this plane, in order.
+    fn remote(&self, set: &AddressSet) -> Vec<(Self::Number, Self::Number)>;
+
+    /// The near addresses of a block in this plane.
+    fn local(&self, block: Cidr) -> Option<(Self::Number, Self::Number)>;
+}
+
+/// The addresses of IPv4.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct V4;
+
+/// The addresses of IPv6.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct V6;
+
+impl Addresses for V4 {
+    type Number = u32;
+
+    fn family(&self) -> Family {
+        Family::V4
+    }
+
+    fn remote(&self, set: &AddressSet) -> Vec<(u32, u32)> {
+        set.numbers_v4().to_vec()
+    }
+
+    fn local(&self, block: Cidr) -> Option<(u32, u32)> {
+        AddressSet::from(block).numbers_v4().first().copied()
+    }
+}
+
+impl Addresses for V6 {
+    type Number = u128;
+
+    fn family(&self) -> Family {
+        Family::V6
+    }
+
+    fn remote(&self, set: &AddressSet) -> Vec<(u128, u128)> {
+        set.numbers_v6().to_vec()
+    }
+
+    fn local(&self, block: Cidr) -> Option<(u128, u128)> {
+        AddressSet::from(block).numbers_v6().first().copied()
+    }
+}
+
+/// A box before far addresses have numbers.
+struct Draft<N> {
+    services: Vec<(Service, Service)>,
+    sources: Option<(u16, u16)>,
+    local: Option<(N, N)>,
+    remote: Arc<[(N, N)]>,
+}
+
+impl<N: Coordinate + std::hash::Hash> Plane<N> {
+    /// The clauses, each with its number and the place of its list, in the order in which they decide.
+    pub(crate) fn new<'p>(
+        addresses: &impl Addresses<Number = N>,
+        lists: usize,
+        clauses: impl IntoIterator<Item = (u32, usize, &'p Clause)>,
+        budget: &mut Budget,
+    ) -> Result<Self, SetError> {
+        // Far addresses of a group stand in many clauses.
+        let mut known: HashMap<usize, Arc<[(N, N)]>, foldhash::fast::RandomState> = HashMap::default();
+        let mut draft = |space: &Space| {
+            let remote = known
+                .entry(Arc::as_ptr(&space.remote).addr())
+                .or_insert_with(|| addresses.remote(&space.remote).into())
+                .clone();
+            Draft::of(space, addresses, remote)
+        };
+        let (mut pieces, mut drafts) = (Vec::new(), Vec::new());
+        for (number, list, clause) in clauses {
+            let mut add = |touch, draft: Option<Draft<N>>| {
+                if let Some(draft) = draft {
+                    pieces.push(Piece { clause: number, list, touch, action: clause.action });
+                    drafts.push(draft);
+                }
+            };
+            let Some(possible) = draft(clause.extent.possible()) else { continue };
+            if matches!(clause.extent, crate::policy::Extent::Exact(_)) {
+                add(Touch::Certain, Some(possible));
+                continue;
+            }
+            let certain = clause.extent.certain().and_then(&mut draft);
+            add(Touch::Certain, certain.and_then(|certain| certain.within(&possible)));
+            add(Touch::May, Some(possible));
+        }
+        let mut remotes: HashMap<usize, Arc<[(N, N)]>, foldhash::fast::RandomState> = HashMap::default();
+        for draft in &drafts {
+            remotes.entry(draft.remote.as_ptr().addr()).or_insert_with(|| draft.remote.clone());
+        }
+        let starts = starts(remotes.values().flat_map(|ranges| ranges.iter().copied()));
+        budget.steps(starts.len())?;
+        let place = |at: N| u32::try_from(starts.partition_point(|start| *start < at)).unwrap_or(u32::MAX);
+        let end = u32::try_from(starts.len()).unwrap_or(u32::MAX);
+        let spans: HashMap<usize, Arc<[(u32, u32)]>, foldhash::fast::RandomState> = remotes
+            .iter()
+            .map(|(key, ranges)| {
+                let spans = ranges.iter().map(|(first, last)| (place(*first), last.after().map_or(end, place)));
+                (*key, spans.collect())
+            })
+            .collect();
+        let shapes = drafts
+            .into_iter()
+            .map(|draft| Shape {
+                spans: spans.get(&draft.remote.as_ptr().addr()).cloned().unwrap_or_default(),
+                services: draft.services,
+                sources: draft.sources,
+                local: draft.local,
+            })
+            .collect();
+        Ok(Self { pieces, shapes, starts, lists })
+    }
+
+    /// A piece by its place.
+    pub(crate) fn piece(&self, place: u32) -> Option<&Piece> {
+        self.pieces.get(usize::try_from(place).ok()?)
+    }
+}
+
+/// The first place, and every place where a range begins or one has ended.
+fn starts<N: Coordinate>(ranges: impl Iterator<Item = (N, N)>) -> Vec<N> {
+    let mut starts = vec![N::FIRST];
+    for (first, last) in ranges {
+        starts.push(first);
+        starts.extend(last.after());
+    }
+    starts.sort_unstable();
+    starts.dedup();
+    starts
+}
+
+impl<N: Coordinate> Draft<N> {
+    /// The box of a space in a plane; `None` if nothing of the space lies in the plane.
+    fn of(space: &Space, addresses: &impl Addresses<Number = N>, remote: Arc<[(N, N)]>) -> Option<Self> {
+        let services = services_of(&space.selector, addresses.family(), space.source_ports.is_some());
+        let local = match space.local {
+            None => None,
+            Some(block) => Some(addresses.local(block)?),
+        };
+        if services.is_empty() || remote.is_empty() {
+            return None;
+        }
+        let sources = space.source_ports.filter(|ports| *ports != PortRange::ALL);
+        Some(Self {
+            services,
+            sources: sources.map(|ports| (ports.first(), ports.last())),
+            local: local.filter(|range| *range != (N::FIRST, N::LAST)),
+            remote,
+        })
+    }
+
+    /// What it has in common with another box.
+    fn within(self, other: &Self) -> Option<Self> {
+        let remote: Arc<[(N, N)]> = common(&self.remote, &other.remote).into();
+        let services = common(&self.services, &other.services);
+        if services.is_empty() || remote.is_empty() {
+            return None;
+        }
+        Some(Self {
+            services,
+            sources: narrower(self.sources, other.sources)?,
+            local: narrower(self.local, other.local)?,
+            remote,
+        })
+    }
+}
+
+/// What two ranges have in common, where `None` is everything; nothing if that is empty.
+#[expect(clippy::option_option, reason = "the outer one is whether anything is left")]
+fn narrower<N: Ord + Copy>(a: Option<(N, N)>, b: Option<(N, N)>) -> Option<Option<(N, N)>> {
+    match (a, b) {
+        (Some(a), Some(b)) => {
+            let both = (a.0.max(b.0), a.1.min(b.1));
+            (both.0 <= both.1).then_some(Some(both))
+        }
+        (one, other) => Some(one.or(other)),
+    }
+}
+
+/// The services of a selector, where a protocol without selector has all of them as one.
+pub(super) fn services_of(selector: &Selector, family: Family, only_ports: bool) -> Vec<(Service, Service)> {
+    let whole = |(first, _): (u32, u32)| (Service(first), Service(first | u32::from(u16::MAX)));
+    let ranges = service::ranges(selector, family, only_ports).into_iter();
+    match selector {
+        Selector::Other(_) => ranges.map(whole).collect(),
+        _ => ranges.map(|(first, last)| (Service(first), Service(last))).collect(),
+    }
+}
