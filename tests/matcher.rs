@@ -12,9 +12,7 @@ use std::sync::Arc;
 
 use policies::{flow, policy};
 use proptest::collection::vec;
-use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
 use secgroup::matcher::{BuildError, Columns, Kind, Limits, Matcher};
 use secgroup::model::Action;
 use secgroup::net::{

@@ -257,6 +257,24 @@ impl Policy {
         lists
     }
 
+    /// The policy with only those of its clauses that are wanted by number, which get new numbers; the old
+    /// number of each comes with it.
+    pub(crate) fn with_clauses(&self, wanted: impl Fn(u32) -> bool) -> (Self, Vec<u32>) {
+        let mut stage = self.stage.clone();
+        let (mut number, mut first, mut kept) = (0, 0, Vec::new());
+        stage.for_each_list_mut(&mut |list| {
+            list.first_id = first;
+            list.clauses.retain(|_| {
+                let wanted = wanted(number);
+                kept.extend(wanted.then_some(number));
+                number += 1;
+                wanted
+            });
+            first += u32::try_from(list.clauses.len()).unwrap_or(u32::MAX);
+        });
+        (Self { direction: self.direction, stage }, kept)
+    }
+
     /// The clause with this number.
     pub fn clause(&self, id: ClauseId) -> Option<&Clause> {
         self.lists()

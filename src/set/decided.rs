@@ -170,8 +170,8 @@ pub(super) fn at<'l, L: PartialEq>(v4: &'l Layer<u32, L>, v6: &'l Layer<u128, L>
     }
 }
 
-/// The decisions of a policy over one family.
-fn decide<A: Addresses>(
+/// The decisions of a policy over one plane.
+pub(crate) fn decide<A: Addresses>(
     policy: &Policy,
     addresses: &A,
     budget: &mut Budget,

@@ -20,10 +20,12 @@ pub(crate) struct Piece {
     /// Whether it certainly matches the packets of the box.
     pub(crate) touch: Touch,
     pub(crate) action: Action,
+    /// A mark for whoever asks; false unless set.
+    pub(crate) marked: bool,
 }
 
 /// The box of a piece.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Shape<N> {
     pub(super) services: Vec<(Service, Service)>,
     pub(super) sources: Option<(u16, u16)>,
@@ -127,7 +129,7 @@ impl<N: Coordinate + std::hash::Hash> Plane<N> {
         for (number, list, clause) in clauses {
             let mut add = |touch, draft: Option<Draft<N>>| {
                 if let Some(draft) = draft {
-                    pieces.push(Piece { clause: number, list, touch, action: clause.action });
+                    pieces.push(Piece { clause: number, list, touch, action: clause.action, marked: false });
                     drafts.push(draft);
                 }
             };
@@ -165,6 +167,56 @@ impl<N: Coordinate + std::hash::Hash> Plane<N> {
             })
             .collect();
         Ok(Self { pieces, shapes, starts, lists })
+    }
+
+    /// The same plane with these clauses marked.
+    pub(crate) fn marked(mut self, which: impl Fn(u32) -> bool) -> Self {
+        for piece in &mut self.pieces {
+            piece.marked = which(piece.clause);
+        }
+        self
+    }
+
+    /// What pieces have in common with any of those of one clause, which stand first and are marked; of
+    /// the others those that are wanted.
+    pub(crate) fn within(&self, clause: u32, wanted: impl Fn(&Piece) -> bool) -> Self {
+        let (mut pieces, mut shapes) = (Vec::new(), Vec::new());
+        let own: Vec<&Shape<N>> =
+            self.pieces.iter().zip(&self.shapes).filter(|(p, _)| p.clause == clause).map(|(_, shape)| shape).collect();
+        for (piece, shape) in self.pieces.iter().zip(&self.shapes).filter(|(piece, _)| piece.clause == clause) {
+            pieces.push(Piece { marked: true, ..*piece });
+            shapes.push(shape.clone());
+        }
+        // Of a clause that is known in part the possible extent stands last, and has the other.
+        let Some(place) = own.last() else {
+            return Self { pieces, shapes, starts: self.starts.clone(), lists: self.lists };
+        };
+        for (piece, shape) in self.pieces.iter().zip(&self.shapes) {
+            if piece.clause != clause
+                && wanted(piece)
+                && let Some(common) = shape.within(place)
+            {
+                pieces.push(*piece);
+                shapes.push(common);
+            }
+        }
+        Self { pieces, shapes, starts: self.starts.clone(), lists: self.lists }
+    }
+
+    /// The clauses that certainly match everything that this one may match.
+    pub(crate) fn holders(&self, clause: u32) -> impl Iterator<Item = u32> + '_ {
+        let own = self.pieces.iter().zip(&self.shapes).filter(move |(p, _)| p.clause == clause).last();
+        let certain = self.pieces.iter().zip(&self.shapes).filter(|(piece, _)| piece.touch == Touch::Certain);
+        certain
+            .filter(move |(piece, shape)| {
+                piece.clause != clause && own.is_some_and(|(_, own)| own.within(shape).is_some_and(|all| all == *own))
+            })
+            .map(|(piece, _)| piece.clause)
+    }
+
+    /// Whether the clause matches, or may match, anything in the plane.
+    pub(crate) fn has(&self, clause: u32) -> bool {
+        self.pieces.iter().any(|piece| piece.clause == clause)
     }
 
     /// A piece by its place.
@@ -218,6 +270,29 @@ impl<N: Coordinate> Draft<N> {
             local: narrower(self.local, other.local)?,
             remote,
         })
+    }
+}
+
+impl<N: Coordinate> Shape<N> {
+    /// What it has in common with another; `None` if that is nothing.
+    fn within(&self, other: &Self) -> Option<Self> {
+        let sources = narrower(self.sources, other.sources)?;
+        let local = narrower(self.local, other.local)?;
+        let services = common(&self.services, &other.services);
+        if services.is_empty() {
+            return None;
+        }
+        // Spans are given by first and end, and `common` takes first and last.
+        let closed = |spans: &[(u32, u32)]| -> Vec<(u32, u32)> {
+            spans.iter().map(|(first, end)| (*first, end.saturating_sub(1))).collect()
+        };
+        let spans = if Arc::ptr_eq(&self.spans, &other.spans) {
+            self.spans.clone()
+        } else {
+            let spans = common(&closed(&self.spans), &closed(&other.spans));
+            spans.into_iter().map(|(first, last)| (first, last + 1)).collect()
+        };
+        (!spans.is_empty()).then_some(Self { services, sources, local, spans })
     }
 }
 
