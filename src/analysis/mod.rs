@@ -4,5 +4,9 @@
 mod alone;
 mod classes;
 mod ground;
+mod removal;
+mod superfluous;
+mod weigh;
 
 pub use classes::InterfaceClass;
+pub use superfluous::{IdleRule, Idleness, Superfluous, superfluous};

@@ -89,7 +89,7 @@ pub struct Dispute {
 }
 
 /// How a clause stands to a flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Touch {
     /// It does not match.
     No,

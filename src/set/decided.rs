@@ -198,6 +198,11 @@ pub(crate) fn decide<A: Addresses>(
     })
 }
 
+/// The verdicts of a plane, whoever owns them.
+pub(crate) fn verdicts_of<N: Coordinate>(decisions: &Layer<N, Decision>) -> Layer<N, Verdict> {
+    layer::map(decisions, |decision| decision.verdict)
+}
+
 /// The clauses of a policy with their numbers and the places of their lists.
 pub(crate) fn numbered(policy: &Policy) -> impl Iterator<Item = (u32, usize, &crate::policy::Clause)> {
     let clauses = policy

@@ -36,5 +36,8 @@ pub use boxes::{PacketBox, Services};
 pub use compare::{Answer, Change, Counterexample};
 pub use count::PacketCount;
 pub use decided::{Decided, Owned};
+pub(crate) use decided::{decide as decide_plane, numbered, verdicts_of};
+pub(crate) use limits::Budget;
 pub use limits::{SetError, SetLimits};
 pub use packet_set::{NotCanonical, PacketSet};
+pub(crate) use split::Coordinate;

@@ -40,7 +40,7 @@ pub(crate) struct Plane<N> {
     pub(super) pieces: Vec<Piece>,
     pub(super) shapes: Vec<Shape<N>>,
     /// Where far addresses begin to differ, from the first address on.
-    pub(super) starts: Vec<N>,
+    pub(super) starts: Arc<[N]>,
     /// How many lists the policy has.
     pub(super) lists: usize,
 }
@@ -166,7 +166,7 @@ impl<N: Coordinate + std::hash::Hash> Plane<N> {
                 local: draft.local,
             })
             .collect();
-        Ok(Self { pieces, shapes, starts, lists })
+        Ok(Self { pieces, shapes, starts: starts.into(), lists })
     }
 
     /// The same plane with these clauses marked.
@@ -177,41 +177,45 @@ impl<N: Coordinate + std::hash::Hash> Plane<N> {
         self
     }
 
-    /// What pieces have in common with any of those of one clause, which stand first and are marked; of
-    /// the others those that are wanted.
-    pub(crate) fn within(&self, clause: u32, wanted: impl Fn(&Piece) -> bool) -> Self {
-        let (mut pieces, mut shapes) = (Vec::new(), Vec::new());
-        let own: Vec<&Shape<N>> =
-            self.pieces.iter().zip(&self.shapes).filter(|(p, _)| p.clause == clause).map(|(_, shape)| shape).collect();
-        for (piece, shape) in self.pieces.iter().zip(&self.shapes).filter(|(piece, _)| piece.clause == clause) {
-            pieces.push(Piece { marked: true, ..*piece });
-            shapes.push(shape.clone());
-        }
+    /// The pieces of one clause, which stand first and are marked, and what those others that are wanted
+    /// have in common with its possible extent.
+    pub(crate) fn within(
+        &self,
+        clause: u32,
+        wanted: impl Fn(&Piece) -> bool,
+        budget: &mut Budget,
+    ) -> Result<Self, SetError> {
+        budget.steps(self.pieces.len())?;
+        let own = self.pieces.iter().zip(&self.shapes).filter(|(piece, _)| piece.clause == clause);
+        let (mut pieces, mut shapes): (Vec<Piece>, Vec<Shape<N>>) =
+            own.map(|(piece, shape)| (Piece { marked: true, ..*piece }, shape.clone())).unzip();
         // Of a clause that is known in part the possible extent stands last, and has the other.
-        let Some(place) = own.last() else {
-            return Self { pieces, shapes, starts: self.starts.clone(), lists: self.lists };
-        };
-        for (piece, shape) in self.pieces.iter().zip(&self.shapes) {
-            if piece.clause != clause
-                && wanted(piece)
-                && let Some(common) = shape.within(place)
-            {
-                pieces.push(*piece);
-                shapes.push(common);
+        if let Some(place) = shapes.last().cloned() {
+            for (piece, shape) in self.pieces.iter().zip(&self.shapes) {
+                if piece.clause != clause && !shape.is_apart_from(&place) && wanted(piece) {
+                    budget.steps(shape.spans.len() + shape.services.len())?;
+                    if let Some(common) = shape.within(&place) {
+                        pieces.push(*piece);
+                        shapes.push(common);
+                    }
+                }
             }
         }
-        Self { pieces, shapes, starts: self.starts.clone(), lists: self.lists }
+        Ok(Self { pieces, shapes, starts: self.starts.clone(), lists: self.lists })
     }
 
     /// The clauses that certainly match everything that this one may match.
     pub(crate) fn holders(&self, clause: u32) -> impl Iterator<Item = u32> + '_ {
-        let own = self.pieces.iter().zip(&self.shapes).filter(move |(p, _)| p.clause == clause).last();
+        let own = self.pieces.iter().zip(&self.shapes).filter(move |(piece, _)| piece.clause == clause).last();
         let certain = self.pieces.iter().zip(&self.shapes).filter(|(piece, _)| piece.touch == Touch::Certain);
         certain
-            .filter(move |(piece, shape)| {
-                piece.clause != clause && own.is_some_and(|(_, own)| own.within(shape).is_some_and(|all| all == *own))
-            })
+            .filter(move |(piece, shape)| piece.clause != clause && own.is_some_and(|(_, own)| shape.has(own)))
             .map(|(piece, _)| piece.clause)
+    }
+
+    /// The pieces, in the order in which they decide.
+    pub(crate) fn pieces(&self) -> &[Piece] {
+        &self.pieces
     }
 
     /// Whether the clause matches, or may match, anything in the plane.
@@ -274,6 +278,38 @@ impl<N: Coordinate> Draft<N> {
 }
 
 impl<N: Coordinate> Shape<N> {
+    /// Whether the bounds of services or far addresses tell that the two have nothing in common.
+    fn is_apart_from(&self, other: &Self) -> bool {
+        let apart = |ours: Option<(Service, Service)>, theirs: Option<(Service, Service)>| {
+            ours.zip(theirs).is_none_or(|(ours, theirs)| ours.1 < theirs.0 || theirs.1 < ours.0)
+        };
+        let services = |shape: &Self| Some((shape.services.first()?.0, shape.services.last()?.1));
+        let spans = |shape: &Self| Some((shape.spans.first()?.0, shape.spans.last()?.1));
+        let far = spans(self).zip(spans(other)).is_none_or(|(ours, theirs)| ours.1 <= theirs.0 || theirs.1 <= ours.0);
+        far || apart(services(self), services(other))
+    }
+
+    /// Whether it has all of another.
+    fn has(&self, other: &Self) -> bool {
+        fn all<T: Ord + Copy>(ours: Option<(T, T)>, theirs: Option<(T, T)>) -> bool {
+            match (ours, theirs) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some(ours), Some(theirs)) => ours.0 <= theirs.0 && theirs.1 <= ours.1,
+            }
+        }
+        fn each<T: Ord + Copy>(ours: &[(T, T)], theirs: &[(T, T)]) -> bool {
+            theirs.iter().all(|(first, last)| {
+                let after = ours.partition_point(|(start, _)| start <= first);
+                after.checked_sub(1).and_then(|at| ours.get(at)).is_some_and(|(_, end)| last <= end)
+            })
+        }
+        all(self.sources, other.sources)
+            && all(self.local, other.local)
+            && each(&self.services, &other.services)
+            && (Arc::ptr_eq(&self.spans, &other.spans) || each(&self.spans, &other.spans))
+    }
+
     /// What it has in common with another; `None` if that is nothing.
     fn within(&self, other: &Self) -> Option<Self> {
         let sources = narrower(self.sources, other.sources)?;

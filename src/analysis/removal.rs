@@ -1,0 +1,294 @@
+//! Which rules can be removed together.
+//!
+//! Every rule that alone can go is a candidate. A place where a rule that stays decides puts no
+//! condition on the candidates; each other place is a condition: with some of its candidates gone the
+//! verdict must be the same. Conditions that share no candidate are independent. Few candidates that
+//! depend on each other are tried out in full; of many, several orders are gone through one by one, and
+//! the best result counts. When the candidates are gone others may have become superfluous, so all of it
+//! is done again until nothing is left to remove. At the end the verdicts on all packets are compared.
+
+use std::collections::BTreeSet;
+
+use hashbrown::{HashMap, HashSet};
+
+use super::ground::{Ground, OnPlane};
+use super::weigh::{Judge, weigh};
+use crate::policy::{Clause, Policy, Touch, Verdict};
+use crate::set::plane::{Addresses, Piece, Plane};
+use crate::set::sweep::{Trace, sweep};
+use crate::set::{Budget, PacketSet, SetError, SetLimits, decide_plane, numbered};
+
+/// Up to how many candidates that depend on each other all combinations are tried.
+const TRIED_OUT: usize = 12;
+/// Up to how many conditions a combination is checked against.
+const CONDITIONS_TRIED: usize = 400;
+
+/// The numbers of clauses that can all be removed: no verdict changes, and of those that `may_go` none is
+/// left that could be removed too. As many as can be found; the most there are if not too many depend on
+/// each other.
+pub(super) fn removable(
+    policy: &Policy,
+    ground: Ground<'_>,
+    limits: SetLimits,
+    may_go: impl Fn(&Clause) -> bool,
+) -> Result<Vec<u32>, SetError> {
+    let mut left = policy.clone();
+    // The number in the original of each clause that is left.
+    let mut numbers: Vec<u32> = numbered(policy).map(|(number, _, _)| number).collect();
+    let mut removed = Vec::new();
+    loop {
+        let weights = weigh(&left, ground, limits)?;
+        let candidates: BTreeSet<u32> = numbered(&left)
+            .zip(&weights.matters)
+            .filter(|((_, _, clause), matters)| !**matters && may_go(clause))
+            .map(|((number, _, _), _)| number)
+            .collect();
+        let gone = choose(&left, ground, limits, &candidates)?;
+        if gone.is_empty() {
+            break;
+        }
+        let original = |number: &u32| usize::try_from(*number).ok().and_then(|number| numbers.get(number)).copied();
+        removed.extend(gone.iter().filter_map(original));
+        let (rest, kept) = left.with_clauses(|number| !gone.contains(&number));
+        numbers = kept.iter().filter_map(original).collect();
+        left = rest;
+    }
+    removed.sort_unstable();
+    // The proof. Should it fail, nothing is claimed.
+    let proved = removed.is_empty() || same_verdicts(policy, &left, ground, limits)?;
+    Ok(if proved { removed } else { Vec::new() })
+}
+
+/// Whether two policies give the same verdict everywhere.
+fn same_verdicts(ours: &Policy, theirs: &Policy, ground: Ground<'_>, limits: SetLimits) -> Result<bool, SetError> {
+    struct Comparing<'p> {
+        ours: &'p Policy,
+        theirs: &'p Policy,
+        budget: Budget,
+        same: bool,
+    }
+    impl OnPlane for Comparing<'_> {
+        fn plane<A: Addresses>(&mut self, addresses: &A) -> Result<(), SetError> {
+            let mut verdicts = |policy| {
+                Ok::<_, SetError>(crate::set::verdicts_of(&decide_plane(policy, addresses, &mut self.budget)?))
+            };
+            self.same &= verdicts(self.ours)? == verdicts(self.theirs)?;
+            Ok(())
+        }
+    }
+    let mut comparing = Comparing { ours, theirs, budget: Budget::new(limits), same: true };
+    ground.each(&mut comparing)?;
+    Ok(comparing.same)
+}
+
+/// A condition: what touches some place, up to the first clause that stays and ends the walk.
+type Condition = Vec<(u32, Touch)>;
+
+/// Candidates that all can go at once, as many as can be found; not none if there are any.
+fn choose(
+    policy: &Policy,
+    ground: Ground<'_>,
+    limits: SetLimits,
+    candidates: &BTreeSet<u32>,
+) -> Result<BTreeSet<u32>, SetError> {
+    if candidates.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let judge = Judge::new(policy);
+    let mut collecting =
+        Collecting { policy, candidates, judge: &judge, conditions: HashSet::default(), budget: Budget::new(limits) };
+    ground.each(&mut collecting)?;
+    let conditions: Vec<(Condition, Verdict)> = {
+        let mut conditions: Vec<Condition> = collecting.conditions.into_iter().collect();
+        conditions.sort_by(|a, b| a.iter().map(|(clause, _)| clause).cmp(b.iter().map(|(clause, _)| clause)));
+        conditions.into_iter().map(|c| (judge.verdict(c.iter().copied()), c)).map(|(v, c)| (c, v)).collect()
+    };
+    let sizes: HashMap<u32, crate::set::PacketCount, foldhash::fast::RandomState> = numbered(policy)
+        .filter(|(number, _, _)| candidates.contains(number))
+        .map(|(number, _, clause)| (number, PacketSet::from(clause.extent.possible()).count()))
+        .collect();
+    let mut gone = BTreeSet::new();
+    for Component { members, conditions } in components(candidates, &conditions) {
+        let check = Check { judge: &judge, conditions };
+        let smallest_first = {
+            let mut order = members.clone();
+            order.sort_by_key(|number| (sizes.get(number), std::cmp::Reverse(*number)));
+            order
+        };
+        let worst_first: Vec<u32> = members.iter().rev().copied().collect();
+        let best = [check.one_by_one(&smallest_first), check.one_by_one(&worst_first), check.one_by_one(&members)]
+            .into_iter()
+            .rev()
+            .max_by_key(BTreeSet::len)
+            .unwrap_or_default();
+        let tried = check.all_combinations(&smallest_first, best.len());
+        gone.extend(tried.unwrap_or(best));
+    }
+    Ok(gone)
+}
+
+/// Candidates that depend on each other, in ascending order, and their conditions.
+struct Component<'c> {
+    members: Vec<u32>,
+    conditions: Vec<&'c (Condition, Verdict)>,
+}
+
+fn components<'c>(candidates: &BTreeSet<u32>, conditions: &'c [(Condition, Verdict)]) -> Vec<Component<'c>> {
+    let places: HashMap<u32, usize, foldhash::fast::RandomState> =
+        candidates.iter().enumerate().map(|(place, number)| (*number, place)).collect();
+    let mut parents: Vec<usize> = (0..candidates.len()).collect();
+    let root = |parents: &mut Vec<usize>, mut at: usize| {
+        while let Some(parent) = parents.get(at).copied()
+            && parent != at
+        {
+            let above = parents.get(parent).copied().unwrap_or(parent);
+            if let Some(slot) = parents.get_mut(at) {
+                *slot = above;
+            }
+            at = parent;
+        }
+        at
+    };
+    let own = |condition: &Condition| -> Vec<usize> {
+        condition.iter().filter_map(|(clause, _)| places.get(clause).copied()).collect()
+    };
+    for (condition, _) in conditions {
+        let own = own(condition);
+        for pair in own.windows(2) {
+            if let [a, b] = pair {
+                let (a, b) = (root(&mut parents, *a), root(&mut parents, *b));
+                if let Some(slot) = parents.get_mut(a) {
+                    *slot = b;
+                }
+            }
+        }
+    }
+    let mut by_root: HashMap<usize, usize, foldhash::fast::RandomState> = HashMap::default();
+    let mut found: Vec<Component<'c>> = Vec::new();
+    for (place, number) in candidates.iter().enumerate() {
+        let component = *by_root.entry(root(&mut parents, place)).or_insert_with(|| {
+            found.push(Component { members: Vec::new(), conditions: Vec::new() });
+            found.len() - 1
+        });
+        if let Some(component) = found.get_mut(component) {
+            component.members.push(*number);
+        }
+    }
+    for condition in conditions {
+        let component = own(&condition.0).first().and_then(|place| by_root.get(&root(&mut parents, *place)));
+        if let Some(component) = component.and_then(|component| found.get_mut(*component)) {
+            component.conditions.push(condition);
+        }
+    }
+    found
+}
+
+/// Whether candidates can go together.
+struct Check<'c> {
+    judge: &'c Judge,
+    conditions: Vec<&'c (Condition, Verdict)>,
+}
+
+impl Check<'_> {
+    fn holds(&self, (condition, verdict): &(Condition, Verdict), gone: impl Fn(u32) -> bool + Clone) -> bool {
+        self.judge.verdict(condition.iter().copied().filter(move |(clause, _)| !gone(*clause))) == *verdict
+    }
+
+    /// Removes one after the other what still can go.
+    fn one_by_one(&self, order: &[u32]) -> BTreeSet<u32> {
+        let mut about: HashMap<u32, Vec<&(Condition, Verdict)>, foldhash::fast::RandomState> = HashMap::default();
+        for condition in &self.conditions {
+            for (clause, _) in &condition.0 {
+                about.entry(*clause).or_default().push(condition);
+            }
+        }
+        let mut gone = HashSet::<u32, foldhash::fast::RandomState>::default();
+        for number in order {
+            gone.insert(*number);
+            let can_go = about
+                .get(number)
+                .is_none_or(|conditions| conditions.iter().all(|c| self.holds(c, |clause| gone.contains(&clause))));
+            if !can_go {
+                gone.remove(number);
+            }
+        }
+        gone.into_iter().collect()
+    }
+
+    /// The most that can go, if that is more than what was found and there are not too many combinations.
+    fn all_combinations(&self, members: &[u32], more_than: usize) -> Option<BTreeSet<u32>> {
+        if members.len() > TRIED_OUT || self.conditions.len() > CONDITIONS_TRIED || more_than == members.len() {
+            return None;
+        }
+        let mut combinations: Vec<u32> = (0..1_u32 << members.len()).collect();
+        combinations.retain(|mask| usize::try_from(mask.count_ones()).is_ok_and(|count| count > more_than));
+        combinations.sort_by_key(|mask| std::cmp::Reverse(mask.count_ones()));
+        let chosen =
+            |mask: u32| members.iter().enumerate().filter(move |(bit, _)| mask >> bit & 1 == 1).map(|(_, n)| *n);
+        let mask = combinations.into_iter().find(|mask| {
+            let gone = |clause: u32| chosen(*mask).any(|number| number == clause);
+            self.conditions.iter().all(|condition| self.holds(condition, gone))
+        })?;
+        Some(chosen(mask).collect())
+    }
+}
+
+/// What touches a place: of clauses that stay what decides, of candidates all.
+#[derive(Debug, Clone, Default)]
+struct Kept {
+    pieces: Vec<u32>,
+    candidates: bool,
+    /// Which actions may come out by clauses that stay.
+    actions: u8,
+}
+
+impl Trace for Kept {
+    fn touched(&mut self, place: u32, piece: &Piece) -> bool {
+        if piece.marked {
+            self.candidates = true;
+            self.pieces.push(place);
+            return false;
+        }
+        let (action, ends) = (1 << piece.action as u8, piece.touch == Touch::Certain);
+        if ends || self.actions & action == 0 {
+            self.actions |= action;
+            self.pieces.push(place);
+        }
+        ends
+    }
+}
+
+struct Collecting<'p> {
+    policy: &'p Policy,
+    candidates: &'p BTreeSet<u32>,
+    judge: &'p Judge,
+    conditions: HashSet<Condition, foldhash::fast::RandomState>,
+    budget: Budget,
+}
+
+impl OnPlane for Collecting<'_> {
+    fn plane<A: Addresses>(&mut self, addresses: &A) -> Result<(), SetError> {
+        // Of one rank, which has one action, what stays comes first: behind it candidates do not count.
+        let mut clauses: Vec<_> = numbered(self.policy).collect();
+        clauses.sort_by_key(|(number, list, clause)| (*list, clause.rank, self.candidates.contains(number)));
+        let plane = Plane::new(addresses, self.judge.lists.len(), clauses, &mut self.budget)?
+            .marked(|clause| self.candidates.contains(&clause));
+        let conditions = &mut self.conditions;
+        sweep(&plane, &mut self.budget, |leaf, budget| {
+            for (_, traces) in leaf.intervals() {
+                let traces: Vec<&Kept> = traces.collect();
+                if !traces.iter().any(|trace| trace.candidates) {
+                    continue;
+                }
+                let pieces = traces.iter().flat_map(|trace| &trace.pieces).filter_map(|place| plane.piece(*place));
+                let condition: Condition = pieces.map(|piece| (piece.clause, piece.touch)).collect();
+                budget.steps(condition.len())?;
+                if conditions.insert(condition) {
+                    budget.cells(1)?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+}
