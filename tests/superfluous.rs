@@ -100,7 +100,7 @@ proptest! {
             let own = PacketSet::from(clause.extent.possible());
             let certain = |clause: &Clause| match &clause.extent {
                 Extent::Exact(space) => PacketSet::from(space),
-                extent => {
+                extent @ Extent::Partial { .. } => {
                     let certain = extent.certain().map_or_else(PacketSet::empty, PacketSet::from);
                     certain.intersection(&PacketSet::from(extent.possible())).unwrap()
                 }

@@ -3,10 +3,20 @@
 
 mod alone;
 mod classes;
+mod diff;
+mod error;
 mod ground;
+pub mod lint;
+mod overlap;
+mod question;
 mod removal;
+mod severity;
 mod superfluous;
 mod weigh;
 
 pub use classes::InterfaceClass;
+pub use diff::{ChangedTraffic, Diff, Owner, Status, SubjectDiff, diff};
+pub use error::{AnalysisError, Subject};
+pub use question::{InterfaceAnswer, InventoryAnswer, Proof, Question, Side, ask, ask_inventories};
+pub use severity::{Severity, SeverityError};
 pub use superfluous::{IdleRule, Idleness, Superfluous, superfluous};

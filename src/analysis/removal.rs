@@ -101,7 +101,7 @@ fn choose(
     let conditions: Vec<(Condition, Verdict)> = {
         let mut conditions: Vec<Condition> = collecting.conditions.into_iter().collect();
         conditions.sort_by(|a, b| a.iter().map(|(clause, _)| clause).cmp(b.iter().map(|(clause, _)| clause)));
-        conditions.into_iter().map(|c| (judge.verdict(c.iter().copied()), c)).map(|(v, c)| (c, v)).collect()
+        conditions.into_iter().map(|c| (judge.verdict(&c.iter().copied()), c)).map(|(v, c)| (c, v)).collect()
     };
     let sizes: HashMap<u32, crate::set::PacketCount, foldhash::fast::RandomState> = numbered(policy)
         .filter(|(number, _, _)| candidates.contains(number))
@@ -191,7 +191,7 @@ struct Check<'c> {
 
 impl Check<'_> {
     fn holds(&self, (condition, verdict): &(Condition, Verdict), gone: impl Fn(u32) -> bool + Clone) -> bool {
-        self.judge.verdict(condition.iter().copied().filter(move |(clause, _)| !gone(*clause))) == *verdict
+        self.judge.verdict(&condition.iter().copied().filter(move |(clause, _)| !gone(*clause))) == *verdict
     }
 
     /// Removes one after the other what still can go.

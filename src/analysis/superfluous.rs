@@ -153,8 +153,7 @@ impl Target {
         // One clause that has all of it says more than those that happen to decide parts of it.
         let single = self.holders.iter().flatten().copied().find(|holder| {
             clause(*holder).is_some_and(|holder| {
-                holder.rank < own.rank
-                    || (holder.action == own.action && (idleness == Idleness::Redundant || holder.rank < own.rank))
+                holder.rank < own.rank || holder.action == own.action && idleness == Idleness::Redundant
             })
         });
         let single = single.filter(|_| !self.default);

@@ -45,7 +45,7 @@ impl Judge {
     }
 
     /// The verdict where these clauses touch, those of each list in the order in which they decide.
-    pub(super) fn verdict(&self, touched: impl Iterator<Item = (u32, Touch)> + Clone) -> Verdict {
+    pub(super) fn verdict(&self, touched: &(impl Iterator<Item = (u32, Touch)> + Clone)) -> Verdict {
         self.outline.decide(|list| touched.clone().filter(move |(clause, _)| list.contains(clause))).verdict
     }
 }
@@ -147,14 +147,14 @@ fn weigh_place<N: crate::set::Coordinate + std::hash::Hash>(
 ) {
     let pieces = traces.iter().flat_map(|trace| trace.pieces.iter().take(trace.count.into()));
     let touched = pieces.filter_map(|place| plane.piece(*place)).map(|piece| (piece.clause, piece.touch));
-    let verdict = judge.verdict(touched.clone());
+    let verdict = judge.verdict(&touched);
     for trace in traces {
         let ends = trace.closing.is_some();
         for piece in trace.pieces.iter().take(trace.count.into()).filter_map(|place| plane.piece(*place)) {
             let known = usize::try_from(piece.clause).ok().and_then(|clause| matters.get(clause)).copied();
             if known == Some(false) {
                 let without = touched.clone().filter(|(clause, _)| *clause != piece.clause);
-                if judge.verdict(without) != verdict {
+                if judge.verdict(&without) != verdict {
                     mark(matters, piece.clause);
                 }
             }

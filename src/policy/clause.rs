@@ -116,6 +116,13 @@ impl Clause {
         self
     }
 
+    /// Whether the two match the same flows in the same place and do the same to them, wherever they came
+    /// from.
+    pub(crate) fn has_form_of(&self, other: &Self) -> bool {
+        (self.rank, self.action, &self.missing) == (other.rank, other.action, &other.missing)
+            && self.extent == other.extent
+    }
+
     /// Whether the clause matches the flow.
     pub fn touch(&self, flow: &Flow) -> Touch {
         let possible = self.extent.possible().fit(flow);

@@ -257,6 +257,12 @@ impl Policy {
         lists
     }
 
+    /// Whether the other has the same lists in the same places with the same clauses, wherever those came
+    /// from: then it decides everything the same way, and leaves the same things open for the same reasons.
+    pub(crate) fn has_form_of(&self, other: &Self) -> bool {
+        self.direction == other.direction && self.stage.has_form_of(&other.stage)
+    }
+
     /// The policy with only those of its clauses that are wanted by number, which get new numbers; the old
     /// number of each comes with it.
     pub(crate) fn with_clauses(&self, wanted: impl Fn(u32) -> bool) -> (Self, Vec<u32>) {
@@ -292,6 +298,20 @@ impl Stage {
                     stage.for_each_list_mut(visit);
                 }
             }
+        }
+    }
+
+    fn has_form_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Rules(ours), Self::Rules(theirs)) => {
+                ours.fallback == theirs.fallback
+                    && ours.clauses.len() == theirs.clauses.len()
+                    && ours.clauses.iter().zip(&theirs.clauses).all(|(a, b)| a.has_form_of(b))
+            }
+            (Self::AllOf(ours), Self::AllOf(theirs)) | (Self::FirstDecisive(ours), Self::FirstDecisive(theirs)) => {
+                ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| a.has_form_of(b))
+            }
+            _ => false,
         }
     }
 

@@ -81,6 +81,12 @@ impl Decided {
         })
     }
 
+    /// One verdict on every packet, by default.
+    pub fn uniform(direction: Direction, verdict: Verdict) -> Self {
+        let decision = Decision { verdict, clause: None, basis: Basis::Default };
+        Self { direction, v4: layer::everywhere(decision), v6: layer::everywhere(decision) }
+    }
+
     /// The direction of the policy.
     pub fn direction(&self) -> Direction {
         self.direction

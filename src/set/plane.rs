@@ -45,6 +45,16 @@ pub(crate) struct Plane<N> {
     pub(super) lists: usize,
 }
 
+/// Two clauses that may match some packets both, the better one first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Overlap {
+    pub(crate) first: u32,
+    pub(crate) second: u32,
+    /// Whether the first matches everything that the second matches.
+    pub(crate) first_has_second: bool,
+    pub(crate) second_has_first: bool,
+}
+
 /// How the addresses of a plane stand in the sets of clauses.
 pub(crate) trait Addresses {
     /// A number of the plane.
@@ -211,6 +221,40 @@ impl<N: Coordinate + std::hash::Hash> Plane<N> {
         certain
             .filter(move |(piece, shape)| piece.clause != clause && own.is_some_and(|(_, own)| shape.has(own)))
             .map(|(piece, _)| piece.clause)
+    }
+
+    /// Pairs of clauses of one list, in the order in which they decide, one of which allows and the other
+    /// denies and which may match some packets both.
+    pub(crate) fn opposed(&self, budget: &mut Budget) -> Result<Vec<Overlap>, SetError> {
+        let mut found = Vec::new();
+        // The possible extent of each clause stands last.
+        let last = |at: usize, piece: &Piece| self.pieces.get(at + 1).is_none_or(|next| next.clause != piece.clause);
+        let extents: Vec<(&Piece, &Shape<N>)> = (self.pieces.iter().zip(&self.shapes).enumerate())
+            .filter(|(at, (piece, _))| last(*at, piece))
+            .map(|(_, pair)| pair)
+            .collect();
+        for (at, (piece, shape)) in extents.iter().enumerate() {
+            budget.steps(extents.len() - at)?;
+            for (other, other_shape) in extents.iter().skip(at + 1) {
+                let opposite = matches!(
+                    (piece.action, other.action),
+                    (Action::Allow, Action::Deny) | (Action::Deny, Action::Allow)
+                );
+                if !opposite || piece.list != other.list || shape.is_apart_from(other_shape) {
+                    continue;
+                }
+                budget.steps(shape.spans.len() + other_shape.spans.len())?;
+                if shape.within(other_shape).is_some() {
+                    found.push(Overlap {
+                        first: piece.clause,
+                        second: other.clause,
+                        first_has_second: shape.has(other_shape),
+                        second_has_first: other_shape.has(shape),
+                    });
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// The pieces, in the order in which they decide.

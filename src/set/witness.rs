@@ -9,6 +9,8 @@ use super::split::{Coordinate, Service};
 use crate::net::{Cidr, Family, Flow, IcmpMessage, Payload, Protocol};
 use crate::policy::service;
 
+/// Destination ports and messages that are preferred, as protocol and selector.
+const LIKELY_SERVICES: [(u8, u16); 5] = [(6, 443), (6, 22), (17, 53), (1, 0x0800), (58, 0x8000)];
 /// A source port that clients use.
 const EPHEMERAL: u16 = 49_152;
 /// Addresses that are preferred, those set aside for documentation first (RFC 5737, RFC 3849).
@@ -43,19 +45,27 @@ where
 }
 
 fn search<N: Wide>(layer: &Layer<N, bool>, family: Family, wanted: &Wanted<N>) -> Option<Flow> {
+    let at = |service: Service| {
+        let (source, local, remote) = in_row(layer.at(service)?.2, wanted)?;
+        flow(family, service, source, local.wide(), remote.wide())
+    };
+    let likely = LIKELY_SERVICES.into_iter().filter(|(protocol, _)| service::selector_mask(*protocol, family) != 0);
+    if let Some(flow) = likely.map(|(protocol, selector)| Service(service::service(protocol, selector))).find_map(at) {
+        return Some(flow);
+    }
     let icmp = if family == Family::V4 { Protocol::ICMP } else { Protocol::ICMPV6 };
     let first = [Protocol::TCP, Protocol::UDP, icmp].map(Protocol::number);
     let others = (0..=u8::MAX).filter(|protocol| !first.contains(protocol));
     first.into_iter().chain(others).find_map(|protocol| {
         let base = u32::from(protocol) << 16;
         let last = Service(base | u32::from(u16::MAX));
-        let mut at = Some(Service(base));
-        while let Some(service) = at {
+        let mut next = Some(Service(base));
+        while let Some(service) = next {
             let (_, end, row) = layer.at(service)?;
             if let Some((source, local, remote)) = in_row(row, wanted) {
                 return flow(family, service, source, local.wide(), remote.wide());
             }
-            at = end.after().filter(|next| *next <= last);
+            next = end.after().filter(|next| *next <= last);
         }
         None
     })

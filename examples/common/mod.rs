@@ -1,0 +1,149 @@
+//! What the programs that read folders of documents have in common.
+#![allow(dead_code, reason = "each program uses its own part")]
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use secgroup::engine::{AlibabaEngine, AwsEngine, IntraGroupEgress, PolicyEngine};
+use secgroup::load::{Loaded, Loader, Provider};
+use secgroup::model::InterfaceId;
+use secgroup::net::{Direction, Flow, Payload, Protocol};
+use serde::Serialize;
+
+/// What went wrong, for people.
+pub(crate) type Failure = Box<dyn std::error::Error>;
+
+/// The status for usage and input errors.
+pub(crate) const INPUT_ERROR: u8 = 2;
+/// The status where nothing is proved, but something is not known.
+pub(crate) const INDETERMINATE: u8 = 3;
+/// How many warnings are printed unless all are asked for.
+const WARNINGS_SHOWN: usize = 1_000;
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub(crate) enum Egress {
+    /// By the tables of rule order: they do
+    Table,
+    /// By the pages on policies: they never do
+    Always,
+}
+
+impl From<Egress> for IntraGroupEgress {
+    fn from(egress: Egress) -> Self {
+        match egress {
+            Egress::Table => Self::Table,
+            Egress::Always => Self::AlwaysAllow,
+        }
+    }
+}
+
+/// An error goes to standard error; a reader that has gone away is none of ours.
+pub(crate) fn finish(result: Result<u8, Failure>) -> ExitCode {
+    match result {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            let gone = error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+            if !gone {
+                let _ = writeln!(io::stderr(), "error: {}", chain(error.as_ref()));
+            }
+            ExitCode::from(INPUT_ERROR)
+        }
+    }
+}
+
+/// An error with its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// Reads a folder.
+pub(crate) fn load(config: &Path, provider: Option<Provider>, assume_complete: bool) -> Result<Loaded, Failure> {
+    let mut loader = Loader::new();
+    if let Some(provider) = provider {
+        loader = loader.expect_provider(provider);
+    }
+    if assume_complete {
+        loader = loader.assume_complete();
+    }
+    Ok(loader.dir(config)?.finish()?)
+}
+
+/// The engine for a provider's documents.
+pub(crate) fn engine(provider: Provider, intra_group_egress: IntraGroupEgress) -> Box<dyn PolicyEngine> {
+    match provider {
+        Provider::Aws => Box::new(AwsEngine::new()),
+        Provider::Alibaba => Box::new(AlibabaEngine::new().with_intra_group_egress(intra_group_egress)),
+        other => unreachable!("this program does not know the provider {other}"),
+    }
+}
+
+pub(crate) fn print_warnings(loaded: &Loaded, all: bool) {
+    let shown = if all { loaded.warnings.len() } else { WARNINGS_SHOWN };
+    let mut stderr = io::stderr().lock();
+    for warning in loaded.warnings.iter().take(shown) {
+        let _ = writeln!(stderr, "warning: {warning}");
+    }
+    let more = loaded.warnings.len().saturating_sub(shown);
+    if more > 0 {
+        let _ = writeln!(stderr, "warning: and {more} more; --all-warnings prints them");
+    }
+}
+
+/// Ids come from files, and a terminal obeys control characters.
+pub(crate) fn printable(text: &str) -> String {
+    let escape = |c: char| if c.is_control() && c != '\n' { c.escape_default().collect() } else { c.to_string() };
+    text.chars().map(escape).collect()
+}
+
+/// A packet in the form in which `check --batch` reads questions.
+#[derive(Serialize)]
+pub(crate) struct Witness {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interface: Option<InterfaceId>,
+    direction: Direction,
+    protocol: Protocol,
+    remote_ip: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    local_ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    src_port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dst_port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icmp_type: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icmp_code: Option<u8>,
+}
+
+impl Witness {
+    pub(crate) fn new(interface: Option<&InterfaceId>, direction: Direction, flow: &Flow) -> Self {
+        let message = match flow.payload() {
+            Payload::Icmp(message) => Some((message.kind, message.code)),
+            // Over the other family a bare number, for which the fields mean nothing but are asked for.
+            Payload::Other(Protocol::ICMP | Protocol::ICMPV6) => Some((0, 0)),
+            _ => None,
+        };
+        Self {
+            interface: interface.cloned(),
+            direction,
+            protocol: flow.protocol(),
+            remote_ip: flow.remote().to_string(),
+            local_ip: flow.local().map(|local| local.to_string()),
+            src_port: flow.source_port(),
+            dst_port: flow.destination_port(),
+            icmp_type: message.map(|(kind, _)| kind),
+            icmp_code: message.map(|(_, code)| code),
+        }
+    }
+}

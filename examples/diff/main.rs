@@ -1,0 +1,250 @@
+//! What does a change of configuration open and close? Asked of two folders with a cloud's own documents.
+//!
+//! `diff BEFORE AFTER` tells for each interface and each group the traffic that is gained and lost, as few
+//! boxes, each with a packet that shows it and the rules that decided before and decide after.
+//!
+//! Exit status: 0 the meaning is unchanged, 1 it changed, 2 usage or input error, 3 no change is proved, but
+//! something that the data cannot tell may have changed.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use secgroup::analysis::{ChangedTraffic, Diff, Owner, Side, Status, SubjectDiff, diff};
+use secgroup::load::Provider;
+use secgroup::model::{GroupId, InterfaceId, Inventory, RuleId};
+use secgroup::net::{AddressSet, Cidr, Direction};
+use serde::Serialize;
+
+use common::{Egress, Failure, INDETERMINATE, Witness, engine, finish, load, print_warnings, printable};
+
+/// What does a change of configuration open and close?
+#[derive(Parser, Debug)]
+#[command(
+    name = "diff",
+    after_help = "Exit status: 0 the meaning is unchanged, 1 it changed, 2 usage or input error, 3 no change is\n\
+    proved, but something that the data cannot tell may have changed."
+)]
+struct Args {
+    /// Folder with the documents before
+    before: PathBuf,
+    /// Folder with the documents after
+    after: PathBuf,
+    /// Whose documents the folders hold; recognised by their content if absent
+    #[arg(long, value_parser = |text: &str| text.parse::<Provider>())]
+    provider: Option<Provider>,
+    /// Print the differences as JSON
+    #[arg(long)]
+    json: bool,
+    /// Far addresses to which new exposure is called out; everything but private addresses if absent
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    public: Vec<Cidr>,
+    /// Alibaba: whether egress drops stop traffic between members of an interconnected group (AMB-1)
+    #[arg(long, value_name = "READING", default_value = "table")]
+    intra_group_egress: Egress,
+    /// Take the loaded interfaces for all there are, so that groups have no other members
+    #[arg(long)]
+    assume_complete: bool,
+    /// Print every warning of loading, not only the first thousand
+    #[arg(long)]
+    all_warnings: bool,
+}
+
+fn main() -> ExitCode {
+    finish(run(&Args::parse()))
+}
+
+fn run(args: &Args) -> Result<u8, Failure> {
+    let before = load(&args.before, args.provider, args.assume_complete)?;
+    let after = load(&args.after, args.provider, args.assume_complete)?;
+    for loaded in [&before, &after] {
+        print_warnings(loaded, args.all_warnings);
+    }
+    let reading = args.intra_group_egress.into();
+    let (old, new) = (engine(before.provider, reading), engine(after.provider, reading));
+    let old = Side { engine: old.as_ref(), inventory: &before.inventory };
+    let new = Side { engine: new.as_ref(), inventory: &after.inventory };
+    let public: AddressSet = if args.public.is_empty() { public()? } else { args.public.iter().copied().collect() };
+    let found = diff(old, new, &public)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let sides = Sides { before: &before.inventory, after: &after.inventory };
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &sides.report(&found))?;
+        writeln!(out)?;
+    } else {
+        sides.print(&found, &mut out)?;
+    }
+    out.flush()?;
+    Ok(match (found.has_changes(), found.has_doubts()) {
+        (true, _) => 1,
+        (false, true) => INDETERMINATE,
+        (false, false) => 0,
+    })
+}
+
+/// Everything but addresses of private networks and of the machine itself.
+fn public() -> Result<AddressSet, Failure> {
+    const PRIVATE: [&str; 7] =
+        ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "fc00::/7", "fe80::/10"];
+    let private: Result<Vec<Cidr>, _> = PRIVATE.into_iter().map(str::parse).collect();
+    Ok(private?.into_iter().collect::<AddressSet>().complement())
+}
+
+/// Both configurations, to know the addresses of interfaces.
+struct Sides<'a> {
+    before: &'a Inventory,
+    after: &'a Inventory,
+}
+
+#[derive(Serialize)]
+struct Report {
+    interfaces: BTreeMap<InterfaceId, SubjectReport>,
+    groups: BTreeMap<GroupId, SubjectReport>,
+}
+
+#[derive(Serialize)]
+struct SubjectReport {
+    equivalent: bool,
+    status: Status,
+    gained: Vec<BoxReport>,
+    lost: Vec<BoxReport>,
+    uncertain: Vec<BoxReport>,
+}
+
+#[derive(Serialize)]
+struct BoxReport {
+    direction: Direction,
+    #[serde(rename = "box")]
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    witness: Option<Witness>,
+    before: Vec<RuleId>,
+    after: Vec<RuleId>,
+    /// What decided before and decides after, in words.
+    reasons: Reasons,
+    /// Whether the public may be at the far end.
+    public: bool,
+}
+
+#[derive(Serialize)]
+struct Reasons {
+    before: String,
+    after: String,
+}
+
+impl Sides<'_> {
+    /// The near addresses of an interface.
+    fn locals(&self, id: &InterfaceId) -> Vec<IpAddr> {
+        let interface = self.after.interface(id.as_str()).or_else(|| self.before.interface(id.as_str()));
+        interface.map(|interface| interface.addresses.clone()).unwrap_or_default()
+    }
+
+    fn report(&self, diff: &Diff) -> Report {
+        let interface = |(id, subject): (&InterfaceId, &std::sync::Arc<SubjectDiff>)| {
+            (id.clone(), SubjectReport::new(Some(id), &self.locals(id), subject))
+        };
+        let group = |(id, subject): (&GroupId, &std::sync::Arc<SubjectDiff>)| {
+            (id.clone(), SubjectReport::new(None, &[], subject))
+        };
+        Report {
+            interfaces: diff.interfaces.iter().map(interface).collect(),
+            groups: diff.groups.iter().map(group).collect(),
+        }
+    }
+
+    fn print(&self, diff: &Diff, out: &mut impl Write) -> io::Result<()> {
+        // Interfaces that share a difference are told of together.
+        let mut shared: Vec<(Vec<&InterfaceId>, &SubjectDiff)> = Vec::new();
+        for (id, subject) in &diff.interfaces {
+            match shared.iter_mut().find(|(_, known)| std::ptr::eq(*known, subject.as_ref())) {
+                Some((ids, _)) => ids.push(id),
+                None => shared.push((vec![id], subject)),
+            }
+        }
+        for (ids, subject) in shared {
+            let locals = ids.first().map(|id| self.locals(id)).unwrap_or_default();
+            let names: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
+            print_subject(out, &format!("interface {}", names.join(", ")), subject, &locals)?;
+        }
+        for (id, subject) in &diff.groups {
+            print_subject(out, &format!("group {id}"), subject, &[])?;
+        }
+        let verdict = match (diff.is_equivalent(), diff.has_changes(), diff.has_doubts()) {
+            (_, true, _) => "the meaning changed",
+            (true, _, false) => "the meaning is unchanged",
+            _ => "no change is proved, but what the data cannot tell may have changed",
+        };
+        writeln!(out, "{verdict}")
+    }
+}
+
+impl SubjectReport {
+    fn new(interface: Option<&InterfaceId>, locals: &[IpAddr], subject: &SubjectDiff) -> Self {
+        let boxes = |traffic: &[ChangedTraffic]| {
+            traffic.iter().flat_map(|traffic| BoxReport::all(interface, locals, traffic)).collect()
+        };
+        Self {
+            equivalent: subject.equivalent,
+            status: subject.status,
+            gained: boxes(&subject.gained),
+            lost: boxes(&subject.lost),
+            uncertain: boxes(&subject.uncertain),
+        }
+    }
+}
+
+impl BoxReport {
+    fn all(interface: Option<&InterfaceId>, locals: &[IpAddr], traffic: &ChangedTraffic) -> Vec<Self> {
+        let rules = |owner: &Owner| owner.rule.iter().cloned().collect();
+        let report = |(part, witness): (secgroup::set::PacketBox, Option<secgroup::net::Flow>)| Self {
+            direction: traffic.direction,
+            text: part.text(traffic.direction),
+            witness: witness.map(|flow| Witness::new(interface, traffic.direction, &flow)),
+            before: rules(&traffic.before),
+            after: rules(&traffic.after),
+            reasons: Reasons { before: traffic.before.text.clone(), after: traffic.after.text.clone() },
+            public: traffic.public,
+        };
+        traffic.boxes(locals).into_iter().map(report).collect()
+    }
+}
+
+fn print_subject(out: &mut impl Write, name: &str, subject: &SubjectDiff, locals: &[IpAddr]) -> io::Result<()> {
+    let changed = !(subject.equivalent && subject.uncertain.is_empty());
+    if !changed && subject.status == Status::Both {
+        return Ok(());
+    }
+    let status = match subject.status {
+        Status::Both => "",
+        Status::Added => " (added)",
+        Status::Removed => " (removed)",
+    };
+    writeln!(out, "{}{status}", printable(name))?;
+    if !changed {
+        writeln!(out, "  lets nothing through")?;
+    }
+    for (sign, what, list) in
+        [('+', "gained", &subject.gained), ('-', "lost", &subject.lost), ('?', "uncertain", &subject.uncertain)]
+    {
+        for traffic in list {
+            for (part, witness) in traffic.boxes(locals) {
+                let public = if traffic.public && sign == '+' { ", PUBLIC" } else { "" };
+                let text = part.text(traffic.direction);
+                writeln!(out, "  {sign} {what}, {}{public}: {}", traffic.direction, printable(&text))?;
+                if let Some(flow) = witness {
+                    writeln!(out, "      for example {flow}")?;
+                }
+                let (old, new) = (traffic.verdict_before, traffic.verdict_after);
+                writeln!(out, "      before: {old} by {}", printable(&traffic.before.text))?;
+                writeln!(out, "      after:  {new} by {}", printable(&traffic.after.text))?;
+            }
+        }
+    }
+    Ok(())
+}

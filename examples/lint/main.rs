@@ -1,0 +1,182 @@
+//! Which rules do nothing, which do harm, and what would auditors say? Asked of a folder with a cloud's own
+//! documents.
+//!
+//! Exit status: 0 no finding of the severity of `--fail-on` or worse, 1 there is one, 2 usage or input
+//! error, 3 there is none, but the data cannot tell about some traffic.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use secgroup::analysis::lint::{Finding, Lint, RulesByDirection, lint};
+use secgroup::analysis::{Severity, Subject};
+use secgroup::load::Provider;
+use secgroup::model::{GroupId, InterfaceId, RuleId};
+use secgroup::net::Direction;
+use serde::Serialize;
+
+use common::{Egress, Failure, INDETERMINATE, Witness, engine, finish, load, print_warnings, printable};
+
+/// Which rules do nothing, which do harm, and what would auditors say?
+#[derive(Parser, Debug)]
+#[command(
+    name = "lint",
+    after_help = "Exit status: 0 no finding of the severity of --fail-on or worse, 1 there is one, 2 usage or input\n\
+    error, 3 there is none, but the data cannot tell about some traffic."
+)]
+struct Args {
+    /// Folder with the cloud's documents (output of its describe calls, one JSON file each)
+    folder: PathBuf,
+    /// Whose documents the folder holds; recognised by their content if absent
+    #[arg(long, value_parser = |text: &str| text.parse::<Provider>())]
+    provider: Option<Provider>,
+    /// Print the findings as JSON
+    #[arg(long)]
+    json: bool,
+    /// The mildest severity that makes the exit status 1: info, warning, error or critical
+    #[arg(long, value_name = "SEVERITY", default_value = "warning")]
+    fail_on: Severity,
+    /// The mildest severity that is printed; JSON has all
+    #[arg(long, value_name = "SEVERITY", default_value = "info")]
+    show: Severity,
+    /// Alibaba: whether egress drops stop traffic between members of an interconnected group (AMB-1)
+    #[arg(long, value_name = "READING", default_value = "table")]
+    intra_group_egress: Egress,
+    /// Take the loaded interfaces for all there are, so that groups have no other members
+    #[arg(long)]
+    assume_complete: bool,
+    /// Print every warning of loading, not only the first thousand
+    #[arg(long)]
+    all_warnings: bool,
+}
+
+fn main() -> ExitCode {
+    finish(run(&Args::parse()))
+}
+
+fn run(args: &Args) -> Result<u8, Failure> {
+    let loaded = load(&args.folder, args.provider, args.assume_complete)?;
+    print_warnings(&loaded, args.all_warnings);
+    let engine = engine(loaded.provider, args.intra_group_egress.into());
+    let found = lint(engine.as_ref(), &loaded.inventory)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &Report::new(&found))?;
+        writeln!(out)?;
+    } else {
+        print(&found, args.show, &mut out)?;
+    }
+    out.flush()?;
+    Ok(match found.worst() {
+        Some(worst) if worst >= args.fail_on => 1,
+        _ if !found.indeterminate.is_empty() => INDETERMINATE,
+        _ => 0,
+    })
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    findings: Vec<FindingReport<'a>>,
+    removable: BTreeMap<&'a str, Removable<'a>>,
+    /// Interfaces about some of whose traffic the data cannot tell.
+    indeterminate: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Removable<'a> {
+    ingress: &'a [RuleId],
+    egress: &'a [RuleId],
+}
+
+#[derive(Serialize)]
+struct FindingReport<'a> {
+    code: &'a str,
+    severity: Severity,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interface: Option<&'a InterfaceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a GroupId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    direction: Option<Direction>,
+    rules: &'a [RuleId],
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suggestion: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    witness: Option<Witness>,
+}
+
+/// The interface or the group that a subject is.
+fn ids(subject: &Subject) -> (Option<&InterfaceId>, Option<&GroupId>) {
+    match subject {
+        Subject::Interface(id) => (Some(id), None),
+        Subject::Group(id) => (None, Some(id)),
+        other => unreachable!("this program does not know {other}"),
+    }
+}
+
+fn id(subject: &Subject) -> &str {
+    let (interface, group) = ids(subject);
+    interface.map(InterfaceId::as_str).or(group.map(GroupId::as_str)).unwrap_or_default()
+}
+
+impl<'a> Report<'a> {
+    fn new(lint: &'a Lint) -> Self {
+        let rules = |by_direction: &'a RulesByDirection, direction| -> &'a [RuleId] {
+            by_direction.get(&direction).map(Vec::as_slice).unwrap_or_default()
+        };
+        let removable = |(subject, by_direction): (&'a Subject, &'a RulesByDirection)| {
+            let removable = Removable {
+                ingress: rules(by_direction, Direction::Ingress),
+                egress: rules(by_direction, Direction::Egress),
+            };
+            (id(subject), removable)
+        };
+        Self {
+            findings: lint.findings.iter().map(FindingReport::new).collect(),
+            removable: lint.removable.iter().map(removable).collect(),
+            indeterminate: lint.indeterminate.iter().map(id).collect(),
+        }
+    }
+}
+
+impl<'a> FindingReport<'a> {
+    fn new(finding: &'a Finding) -> Self {
+        let (interface, group) = ids(&finding.subject);
+        let witness = finding.witness.as_ref().zip(finding.direction);
+        Self {
+            code: finding.code,
+            severity: finding.severity,
+            interface,
+            group,
+            direction: finding.direction,
+            rules: &finding.rules,
+            message: &finding.message,
+            suggestion: finding.suggestion.as_deref(),
+            witness: witness.map(|(flow, direction)| Witness::new(interface, direction, flow)),
+        }
+    }
+}
+
+fn print(lint: &Lint, show: Severity, out: &mut impl Write) -> io::Result<()> {
+    for finding in lint.findings.iter().filter(|finding| finding.severity >= show) {
+        writeln!(out, "{}", printable(&finding.to_string()))?;
+    }
+    for (subject, by_direction) in &lint.removable {
+        for (direction, rules) in by_direction.iter().filter(|(_, rules)| !rules.is_empty()) {
+            let names: Vec<String> = rules.iter().map(|rule| format!("`{rule}`")).collect();
+            writeln!(out, "removable together: {subject}, {direction}: {}", printable(&names.join(", ")))?;
+        }
+    }
+    for subject in &lint.indeterminate {
+        writeln!(out, "indeterminate: {subject}: the data cannot tell about some of its traffic")?;
+    }
+    let count = |severity| lint.findings.iter().filter(|finding| finding.severity == severity).count();
+    let counts: Vec<String> = Severity::ALL.into_iter().rev().map(|s| format!("{} {s}", count(s))).collect();
+    writeln!(out, "{} findings: {}", lint.findings.len(), counts.join(", "))
+}

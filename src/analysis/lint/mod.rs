@@ -1,0 +1,145 @@
+//! Faults in rules, judged by what they do: every packet, both families, all groups of an interface
+//! together.
+
+pub mod codes;
+mod finding;
+mod groups;
+mod idle;
+mod opposed;
+mod references;
+
+use std::collections::BTreeMap;
+
+pub use finding::{Finding, Lint, RulesByDirection};
+
+use super::alone::{Alone, cards};
+use super::classes::InterfaceClass;
+use super::error::{AnalysisError, Subject};
+use super::ground::Ground;
+use super::severity::Severity;
+use super::superfluous::{Superfluous, find, is_rule};
+use crate::engine::{PolicyEngine, Scope};
+use crate::model::{Inventory, Peer, RuleId, SecurityGroup};
+use crate::net::Direction;
+use crate::policy::{Clause, Missing, Policy, Verdict};
+use crate::set::{Decided, SetError, SetLimits};
+use idle::Where;
+
+/// Looks for faults in a configuration.
+///
+/// Rules are judged twice: on each interface, together with those of its other groups and with references
+/// resolved as they are now; and in each group by itself, with references taken as unknown sets of
+/// addresses. Interfaces with the same policy are judged once ([`InterfaceClass`]).
+///
+/// A policy that is too complex for the limits of sets is a finding ([`codes::NOT_ANALYSED`]), not an error.
+///
+/// # Errors
+/// [`AnalysisError`] if the engine cannot hold a group.
+pub fn lint(engine: &dyn PolicyEngine, inventory: &Inventory) -> Result<Lint, AnalysisError> {
+    let mut lint = Lint::default();
+    for class in InterfaceClass::all(inventory) {
+        interfaces(engine, inventory, &class, &mut lint)?;
+    }
+    for group in inventory.groups() {
+        lint.findings.extend(references::findings(engine, inventory, group));
+        alone(engine, inventory, group, &mut lint)?;
+    }
+    lint.findings.extend(groups::unattached(inventory));
+    lint.findings.extend(groups::equal(engine, inventory)?);
+    lint.findings.sort_by(|a, b| {
+        let key = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.subject.clone(), finding.direction);
+        key(a).cmp(&key(b))
+    });
+    Ok(lint)
+}
+
+/// The findings about the policies of a class of interfaces, for each of them.
+fn interfaces(
+    engine: &dyn PolicyEngine,
+    inventory: &Inventory,
+    class: &InterfaceClass<'_>,
+    lint: &mut Lint,
+) -> Result<(), AnalysisError> {
+    let first = Subject::Interface(class.representative().id.clone());
+    let (mut findings, mut removable, mut open) = (Vec::new(), RulesByDirection::new(), false);
+    for direction in Direction::ALL {
+        let policy = engine.lower(&Scope::new(inventory, class.representative(), direction))?;
+        let at = Where { subject: &first, direction, addresses: true };
+        let judged = judge(&at, &policy, Ground::Addresses, |clause| keeps_kind(inventory, clause));
+        removable.insert(direction, judged.removable);
+        findings.extend(judged.findings);
+        match Decided::new(&policy) {
+            Ok(decided) => open |= !decided.having(|d| d.verdict == Verdict::Indeterminate).is_empty(),
+            // There is a finding already.
+            Err(_) => open = true,
+        }
+    }
+    for interface in class.members() {
+        let subject = Subject::Interface(interface.id.clone());
+        lint.findings.extend(findings.iter().map(|finding: &Finding| finding.at(interface)));
+        lint.removable.insert(subject.clone(), removable.clone());
+        lint.indeterminate.extend(open.then_some(subject));
+    }
+    Ok(())
+}
+
+/// The findings about a group by itself.
+fn alone(
+    engine: &dyn PolicyEngine,
+    inventory: &Inventory,
+    group: &SecurityGroup,
+    lint: &mut Lint,
+) -> Result<(), AnalysisError> {
+    let subject = Subject::Group(group.id.clone());
+    let mut removable: BTreeMap<Direction, Vec<RuleId>> = BTreeMap::new();
+    for direction in Direction::ALL {
+        // A rule of a classic group is about one card; what can go on one is not in the other's policy.
+        let rules = removable.entry(direction).or_default();
+        for card in cards(group) {
+            let alone = Alone::new(inventory, group, *card, direction)?;
+            let policy = alone.policy(engine, direction)?;
+            let at = Where { subject: &subject, direction, addresses: false };
+            // A rule that does not say which card it is about may be needed on the other.
+            let one_card = |clause: &Clause| !clause.missing.iter().any(|m| matches!(m, Missing::RuleNic { .. }));
+            let judged = judge(&at, &policy, Ground::References(&alone.symbols), |clause| {
+                one_card(clause) && keeps_kind(inventory, clause)
+            });
+            lint.findings.extend(judged.findings);
+            rules.extend(judged.removable);
+        }
+        rules.sort();
+        rules.dedup();
+    }
+    lint.removable.insert(subject, removable);
+    Ok(())
+}
+
+/// Whether the group of a rule stays what it is without the rule: a rule about a group can be all that
+/// proves that a group of Alibaba Cloud is a basic one (ALI-16).
+fn keeps_kind(inventory: &Inventory, clause: &Clause) -> bool {
+    let Some(origin) = clause.provenance.rule() else { return true };
+    let group = inventory.group(origin.group.as_str());
+    group
+        .is_none_or(|group| group.kind.is_some() || !group.rules.iter().any(|rule| matches!(rule.peer, Peer::Group(_))))
+}
+
+/// What was found out about one policy.
+struct Judged {
+    findings: Vec<Finding>,
+    removable: Vec<RuleId>,
+}
+
+fn judge(at: &Where<'_>, policy: &Policy, ground: Ground<'_>, may_go: impl Fn(&Clause) -> bool) -> Judged {
+    let all = || -> Result<Judged, SetError> {
+        let superfluous: Superfluous =
+            find(policy, ground, SetLimits::DEFAULT, |clause| is_rule(clause) && may_go(clause))?;
+        let mut findings = idle::findings(at, policy, &superfluous);
+        findings.extend(opposed::findings(at, policy, ground)?);
+        Ok(Judged { findings, removable: idle::removable(policy, &superfluous) })
+    };
+    all().unwrap_or_else(|error| {
+        let message = format!("its rules are too many or too entangled to be analysed: {error}");
+        let finding = Finding::new(codes::NOT_ANALYSED, Severity::Warning, at.subject.clone(), message);
+        Judged { findings: vec![finding.in_direction(at.direction)], removable: Vec::new() }
+    })
+}
