@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use hashbrown::{HashMap, HashSet};
 
 use super::ground::{Ground, OnPlane};
-use super::weigh::{Judge, weigh};
+use super::weigh::{Judge, Weights, weigh};
 use crate::policy::{Clause, Policy, Touch, Verdict};
 use crate::set::plane::{Addresses, Piece, Plane};
 use crate::set::sweep::{Trace, sweep};
@@ -23,13 +23,14 @@ const TRIED_OUT: usize = 12;
 /// Up to how many conditions a combination is checked against.
 const CONDITIONS_TRIED: usize = 400;
 
-/// The numbers of clauses that can all be removed: no verdict changes, and of those that `may_go` none is
+/// The numbers of clauses that can all be removed, given what each of them weighs: no verdict changes, and of those that `may_go` none is
 /// left that could be removed too. As many as can be found; the most there are if not too many depend on
 /// each other.
 pub(super) fn removable(
     policy: &Policy,
     ground: Ground<'_>,
     limits: SetLimits,
+    mut weights: Weights,
     may_go: impl Fn(&Clause) -> bool,
 ) -> Result<Vec<u32>, SetError> {
     let mut left = policy.clone();
@@ -37,7 +38,6 @@ pub(super) fn removable(
     let mut numbers: Vec<u32> = numbered(policy).map(|(number, _, _)| number).collect();
     let mut removed = Vec::new();
     loop {
-        let weights = weigh(&left, ground, limits)?;
         let candidates: BTreeSet<u32> = numbered(&left)
             .zip(&weights.matters)
             .filter(|((_, _, clause), matters)| !**matters && may_go(clause))
@@ -52,6 +52,7 @@ pub(super) fn removable(
         let (rest, kept) = left.with_clauses(|number| !gone.contains(&number));
         numbers = kept.iter().filter_map(original).collect();
         left = rest;
+        weights = weigh(&left, ground, limits)?;
     }
     removed.sort_unstable();
     // The proof. Should it fail, nothing is claimed.

@@ -121,7 +121,7 @@ pub(super) fn find(
     ground.each(&mut covering)?;
     let clauses: Vec<&Clause> = numbered(policy).map(|(_, _, clause)| clause).collect();
     let idle = covering.targets.iter().filter_map(|target| target.idle(&clauses)).collect();
-    let removable = removal::removable(policy, ground, limits, |clause| is_rule(clause) && may_go(clause))?;
+    let removable = removal::removable(policy, ground, limits, weights, |clause| is_rule(clause) && may_go(clause))?;
     Ok(Superfluous { idle, removable: removable.into_iter().filter_map(ClauseId::new).collect() })
 }
 

@@ -4,11 +4,11 @@ use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use secgroup::model::Action;
+use secgroup::model::{Action, RuleId};
 use secgroup::net::{
     AddressSet, Cidr, Direction, Family, Flow, IcmpMessage, IcmpSelector, PortRange, PortSet, Protocol,
 };
-use secgroup::policy::{Clause, Fallback, Policy, Provenance, Rank, RuleList, Selector, Space};
+use secgroup::policy::{Clause, Fallback, Policy, Provenance, Rank, RuleList, RuleOrigin, Selector, Space};
 
 use super::flows::{Packet, low};
 use super::rules::{ALL_PORTS, Block, Peer, Ports, Rule, TCP, UDP};
@@ -30,7 +30,10 @@ pub(crate) fn policy(rules: &[Rule], sets: &[Vec<Block>], family: Family) -> Res
         let space = Space::new(selector(rule)?, remote)
             .with_source_ports(if rule.source == ALL_PORTS { None } else { Some(range(rule.source)?) })
             .with_local(if rule.local.length == 0 { None } else { Some(cidr(rule.local, family)?) });
-        clauses.push(Clause::new(Rank::new(1, order), action, space, Provenance::implied("benchmark", "a rule")));
+        let id = RuleId::from(format!("rule-{order}"));
+        let index = u32::try_from(order)?;
+        let origin = RuleOrigin::new("sg-1".into(), id, Direction::Ingress, index, "a rule".to_owned());
+        clauses.push(Clause::new(Rank::new(1, order), action, space, Provenance::Rule(origin)));
     }
     Ok(Policy::rules(Direction::Ingress, RuleList::new("benchmark", clauses, Fallback::deny())?)?)
 }
