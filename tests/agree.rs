@@ -26,6 +26,7 @@ use secgroup::net::{Direction, Family, Flow, IcmpMessage, Payload, PortRange, Pr
 use secgroup::policy::{
     Basis, Clause, ClauseReport, Explanation, Field, NearMiss, Policy, Selector, Space, Touch, Verdict, WhyNot,
 };
+use secgroup::set::Decided;
 use secgroup::strategy::{alibaba_inventory, aws_inventory, flow_near};
 
 /// Random configurations a run and provider, at least; `PROPTEST_CASES` asks for more.
@@ -130,6 +131,14 @@ fn agree(cloud: Cloud, inventory: &Inventory, flows: &[Flow], seen: &mut Seen) -
                 // in how they look up, which has a test of its own.
                 let kinds = if identity_preserved { &[Kind::Compact, Kind::Linear][..] } else { &[] };
                 prop_assert_eq!(matchers::difference(&policy, flows, kinds), None);
+                // The sets, for flows that name everything that a rule can depend on.
+                let decided = Decided::new(&policy).unwrap();
+                for flow in flows {
+                    let other = if flow.remote().is_ipv4() { "10.0.1.10" } else { "2001:db8::10" };
+                    let flow = flow.from_port(flow.source_port().unwrap_or(40_000));
+                    let flow = if flow.local().is_none() { flow.at(other.parse().unwrap()).unwrap() } else { flow };
+                    prop_assert_eq!(decided.decision(&flow), Some(policy.decide(&flow)), "{}", flow);
+                }
                 let question = Question { inventory, interface, direction, identity_preserved };
                 for flow in flows {
                     let answer = cloud.answer(&question, flow);

@@ -3,7 +3,7 @@
 
 mod policies;
 
-use policies::{extent, selector};
+use policies::space;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -12,6 +12,7 @@ use secgroup::model::{Action, RuleId};
 use secgroup::net::{AddressSet, Cidr, Direction, PortRange};
 use secgroup::policy::{
     Clause, ClauseId, Extent, Fallback, Missing, Policy, Provenance, Rank, RuleList, RuleOrigin, Selector, Space,
+    Verdict,
 };
 use secgroup::set::{Decided, PacketSet};
 
@@ -43,14 +44,19 @@ fn list() -> BoxedStrategy<Policy> {
     });
     let extent = prop_oneof![
         8 => tidy.clone().prop_map(Extent::Exact),
-        1 => tidy.prop_map(Extent::uncertain),
-        1 => extent(),
+        1 => tidy.clone().prop_map(Extent::uncertain),
+        // What is certain lies within what is possible, as engines make it.
+        1 => (tidy.clone(), tidy).prop_map(|(certain, possible)| {
+            let possible = Space::new(Selector::All, possible.remote.union(&certain.remote));
+            Extent::Partial { certain: Some(certain), possible }
+        }),
+        1 => space().prop_map(Extent::Exact),
     ];
     let clause = (0..3_u64, action, extent);
     let fallback =
         select(vec![Fallback::deny(), Fallback::allow(), Fallback::indeterminate(vec![Missing::SourcePort])]);
-    (vec(clause, 0..9), fallback, selector())
-        .prop_map(|(clauses, fallback, _)| {
+    (vec(clause, 0..9), fallback)
+        .prop_map(|(clauses, fallback)| {
             let clauses = (0..).zip(clauses).map(|(index, (order, action, extent))| {
                 let rank = Rank::new(0, order).deny_first(action);
                 Clause::partial(rank, action, extent, origin(index), vec![Missing::SourcePort])
@@ -76,6 +82,43 @@ fn same(a: &Policy, b: &Policy) -> bool {
     Decided::new(a).unwrap().same_verdicts(&Decided::new(b).unwrap()).unwrap()
 }
 
+/// What the policy can turn out to be: every clause that is known in part matches as little or as much as
+/// it can, and a default that is not known is one or the other.
+fn worlds(policy: &Policy) -> Vec<Policy> {
+    let lists = policy.lists();
+    let list = lists.first().unwrap();
+    let doubtful: Vec<usize> = (list.clauses().iter().enumerate())
+        .filter(|(_, clause)| matches!(clause.extent, Extent::Partial { .. }))
+        .map(|(index, _)| index)
+        .collect();
+    let fallbacks = match list.fallback().verdict {
+        Some(Verdict::Indeterminate) => vec![Fallback::allow(), Fallback::deny()],
+        _ => vec![list.fallback().clone()],
+    };
+    let mut worlds = Vec::new();
+    for mask in 0..1_usize << doubtful.len() {
+        let settled = |(index, clause): (usize, &Clause)| {
+            let much = doubtful.iter().position(|doubt| *doubt == index).is_none_or(|bit| mask >> bit & 1 == 1);
+            let (possible, certain) = (clause.extent.possible(), clause.extent.certain());
+            // Of the least extent only what lies in the possible one counts: two clauses could not say that,
+            // so such cases are not made here.
+            let space = if much { Some(possible) } else { certain };
+            let mut clause = clause.clone();
+            let nothing = Space::new(Selector::All, AddressSet::empty());
+            clause.extent = Extent::Exact(space.cloned().unwrap_or(nothing));
+            clause
+        };
+        let clauses: Vec<Clause> = list.clauses().iter().enumerate().map(settled).collect();
+        worlds.extend(fallbacks.iter().map(|fallback| rules(clauses.clone(), fallback.clone())));
+    }
+    worlds
+}
+
+/// Whether the policy without some clauses is the same whatever turns out.
+fn same_in_all_worlds(policy: &Policy, gone: &[usize]) -> bool {
+    worlds(policy).iter().all(|world| same(world, &without(world, gone)))
+}
+
 fn number(clause: ClauseId) -> usize {
     usize::try_from(clause.number()).unwrap()
 }
@@ -94,7 +137,7 @@ proptest! {
         let clauses = lists.first().unwrap().clauses();
         for (index, clause) in clauses.iter().enumerate() {
             let idle = found.idle.iter().find(|idle| number(idle.clause) == index);
-            prop_assert_eq!(idle.is_some(), same(&policy, &without(&policy, &[index])), "clause {} of\n{:#?}", index, policy);
+            prop_assert_eq!(idle.is_some(), same_in_all_worlds(&policy, &[index]), "clause {} of\n{:#?}", index, policy);
             let Some(idle) = idle else { continue };
             // Shadowed: wholly within what better ranks certainly match.
             let own = PacketSet::from(clause.extent.possible());
@@ -128,8 +171,9 @@ proptest! {
     #[test]
     fn what_is_removable_can_be_removed(policy in list()) {
         let found = superfluous(&policy).unwrap();
-        let rest = without(&policy, &numbers(&found.removable));
-        prop_assert!(same(&policy, &rest));
+        let gone = numbers(&found.removable);
+        let rest = without(&policy, &gone);
+        prop_assert!(same(&policy, &rest) && same_in_all_worlds(&policy, &gone));
         let again = superfluous(&rest).unwrap();
         prop_assert!(again.idle.is_empty() && again.removable.is_empty(), "{:?} is left of\n{:#?}", again, policy);
     }
@@ -147,7 +191,7 @@ proptest! {
         let count = policy.lists().first().unwrap().clauses().len();
         let largest = (0..1_usize << count)
             .map(|mask| (0..count).filter(|index| mask >> index & 1 == 1).collect::<Vec<_>>())
-            .filter(|gone| same(&policy, &without(&policy, gone)))
+            .filter(|gone| same_in_all_worlds(&policy, gone))
             .map(|gone| gone.len())
             .max();
         prop_assert_eq!(Some(superfluous(&policy).unwrap().removable.len()), largest);
@@ -227,6 +271,24 @@ fn a_rule_that_never_matches() {
     let found = found(vec![never], Fallback::deny());
     assert_eq!(found.idle.first().unwrap().idleness, Idleness::NeverMatches);
     assert_eq!(found.removable.len(), 1);
+}
+
+/// A rule under clauses that may match, of which the verdict is indeterminate with and without it: it does
+/// something if they turn out not to match.
+#[test]
+fn doubt_does_not_make_a_rule_idle() {
+    let everything = || Space::new(Selector::All, AddressSet::all());
+    let maybe = |order, action| {
+        let rank = Rank::new(0, order).deny_first(action);
+        let provenance = Provenance::implied("test", "rules that were not loaded");
+        Clause::partial(rank, action, Extent::uncertain(everything()), provenance, vec![Missing::SourcePort])
+    };
+    let policy = rules(vec![maybe(0, Deny), maybe(0, Allow), rule(0, 2, Deny, "22", "10.0.0.0/8")], Fallback::allow());
+    assert!(same(&policy, &without(&policy, &[2])));
+    assert_eq!(superfluous(&policy).unwrap(), Superfluous::default());
+    // Unless what may match does the same.
+    let policy = rules(vec![maybe(0, Allow), rule(0, 2, Allow, "22", "10.0.0.0/8")], Fallback::allow());
+    assert_eq!(superfluous(&policy).unwrap().removable.len(), 1);
 }
 
 /// What nobody wrote is never removable, but may cover.

@@ -6,6 +6,13 @@
 //! groups that many share besides. Rules name blocks of both families, groups (their own, the large one,
 //! others, now and then one of a peered VPC) and prefix lists.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "sizes of a benchmark are far from any limit"
+)]
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use secgroup::model::{

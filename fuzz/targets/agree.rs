@@ -16,6 +16,7 @@ use oracle::Question;
 use oracle::alibaba::Readings;
 use secgroup::engine::{AlibabaEngine, AwsEngine, IntraGroupEgress, LoadBalancerTraffic, PolicyEngine, Scope};
 use secgroup::matcher::{Kind, Matcher};
+use secgroup::set::Decided;
 use secgroup::model::{
     Action, GroupKind, GroupReference, Interface, IntraGroupPolicy, Inventory, Network, NicType, Peer, PeeringStatus,
     PortList, Ports, PrefixList, Priority, Rule, RuleCoverage, SecurityGroup, Subnet, Traffic, Vpc, VpcRelation,
@@ -55,6 +56,7 @@ fn run(bytes: &mut Bytes<'_>) -> Result<()> {
             // The fast tables differ from the small ones only in how they look up, and are large.
             let matcher = |kind| Matcher::builder().kind(kind).share_rows_from(0).build(&policy).expect("small");
             let matchers = [Kind::Compact, Kind::Linear].map(matcher);
+            let decided = Decided::new(&policy).expect("small");
             let question = Question { inventory: &inventory, interface, direction, identity_preserved };
             for flow in &flows {
                 let answer = match aws {
@@ -70,6 +72,15 @@ fn run(bytes: &mut Bytes<'_>) -> Result<()> {
                     "{direction} at {interface:?}, {flow}\n{policy}\n{answer:#?}\n{explanation:#?}\n{inventory:#?}"
                 );
                 assert_eq!(explanation.decision(), decision);
+                // The sets are about packets that name everything.
+                let near = if flow.remote().is_ipv4() { "10.0.1.10" } else { "2001:db8::10" };
+                let whole = flow.from_port(flow.source_port().unwrap_or(40_000));
+                let whole = if whole.local().is_none() {
+                    whole.at(near.parse().expect("an address")).expect("of the family")
+                } else {
+                    whole
+                };
+                assert_eq!(decided.decision(&whole), Some(policy.decide(&whole)), "{whole}\n{policy:#?}");
                 for matcher in &matchers {
                     assert_eq!(matcher.decide(flow), decision, "{}: {flow}\n{policy:#?}", matcher.kind());
                 }

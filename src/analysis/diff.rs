@@ -13,7 +13,7 @@ use super::question::Side;
 use crate::engine::Scope;
 use crate::model::{GroupId, Interface, InterfaceId, RuleId, SecurityGroup};
 use crate::net::{AddressSet, Direction, Flow};
-use crate::policy::{Clause, Decision, Fallback, Policy, Provenance, RuleList, Verdict};
+use crate::policy::{Clause, Decision, Fallback, Policy, Provenance, RuleList, Space, Verdict};
 use crate::set::{Change, Decided, PacketBox, PacketSet, SetError};
 
 /// Whether something is there before and after.
@@ -281,6 +281,9 @@ fn compare(
     Ok(diff)
 }
 
+/// Up to how many clauses that differ only the packets that these can match are looked at.
+const CONFINED: usize = 64;
+
 /// The policies of one direction before and after.
 struct Pair<'a> {
     direction: Direction,
@@ -291,12 +294,20 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     fn compare(&self, diff: &mut SubjectDiff) -> Result<(), SetError> {
-        if let (Some(before), Some(after)) = (&self.before, &self.after)
-            && before.has_form_of(after)
-        {
+        // Only where a clause can match that one of them has not, anything can have changed.
+        let differing = match (&self.before, &self.after) {
+            (Some(before), Some(after)) => before.differing(after).filter(|clauses| clauses.len() <= CONFINED),
+            _ => None,
+        };
+        if differing.as_ref().is_some_and(Vec::is_empty) {
             return Ok(());
         }
-        let (before, after) = (self.decided(self.before.as_ref())?, self.decided(self.after.as_ref())?);
+        let spaces: Option<Vec<&Space>> =
+            differing.map(|clauses| clauses.iter().map(|clause| clause.extent.possible()).collect());
+        let (before, after) = (
+            self.decided(self.before.as_ref(), spaces.as_deref())?,
+            self.decided(self.after.as_ref(), spaces.as_deref())?,
+        );
         for change in before.changes(&after)? {
             diff.equivalent = false;
             let list = match (change.before.verdict, change.after.verdict) {
@@ -321,8 +332,12 @@ impl Pair<'_> {
     }
 
     /// What is decided; nothing passes what does not exist.
-    fn decided(&self, policy: Option<&Policy>) -> Result<Decided, SetError> {
-        policy.map_or_else(|| Ok(Decided::uniform(self.direction, Verdict::Deny)), Decided::new)
+    fn decided(&self, policy: Option<&Policy>, spaces: Option<&[&Space]>) -> Result<Decided, SetError> {
+        match (policy, spaces) {
+            (None, _) => Ok(Decided::uniform(self.direction, Verdict::Deny)),
+            (Some(policy), None) => Decided::new(policy),
+            (Some(policy), Some(spaces)) => Decided::in_spaces(policy, spaces),
+        }
     }
 
     fn traffic(&self, change: Change) -> Result<ChangedTraffic, SetError> {

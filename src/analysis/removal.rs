@@ -1,21 +1,22 @@
 //! Which rules can be removed together.
 //!
 //! Every rule that alone can go is a candidate. A place where a rule that stays decides puts no
-//! condition on the candidates; each other place is a condition: with some of its candidates gone the
-//! verdict must be the same. Conditions that share no candidate are independent. Few candidates that
+//! condition on the candidates; each other place is a condition: whatever turns out about clauses that may
+//! match, with some of its candidates gone the outcome must be the same. Conditions that share no candidate are independent. Few candidates that
 //! depend on each other are tried out in full; of many, several orders are gone through one by one, and
 //! the best result counts. When the candidates are gone others may have become superfluous, so all of it
-//! is done again until nothing is left to remove. At the end the verdicts on all packets are compared.
+//! is done again until nothing is left to remove. At the end the verdicts on all packets are compared too.
 
 use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashSet};
 
 use super::ground::{Ground, OnPlane};
-use super::weigh::{Judge, Weights, weigh};
-use crate::policy::{Clause, Policy, Touch, Verdict};
+use super::weigh::{Defaults, Outcomes, Weights, weigh};
+use crate::model::Action;
+use crate::policy::{Clause, Policy, Touch};
 use crate::set::plane::{Addresses, Piece, Plane};
-use crate::set::sweep::{Trace, sweep};
+use crate::set::sweep::{Leaf, Trace, sweep};
 use crate::set::{Budget, PacketSet, SetError, SetLimits, decide_plane, numbered};
 
 /// Up to how many candidates that depend on each other all combinations are tried.
@@ -82,8 +83,13 @@ fn same_verdicts(ours: &Policy, theirs: &Policy, ground: Ground<'_>, limits: Set
     Ok(comparing.same)
 }
 
-/// A condition: what touches some place, up to the first clause that stays and ends the walk.
-type Condition = Vec<(u32, Touch)>;
+/// A condition: what of one list touches some place, up to the first clause that stays and ends the walk.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Condition {
+    list: usize,
+    /// The number of each clause, whether it certainly matches, and what it does.
+    touching: Vec<(u32, bool, Action)>,
+}
 
 /// Candidates that all can go at once, as many as can be found; not none if there are any.
 fn choose(
@@ -95,22 +101,20 @@ fn choose(
     if candidates.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let judge = Judge::new(policy);
+    let defaults = Defaults::of(policy);
+    let lists = defaults.lists();
     let mut collecting =
-        Collecting { policy, candidates, judge: &judge, conditions: HashSet::default(), budget: Budget::new(limits) };
+        Collecting { policy, candidates, lists, conditions: HashSet::default(), budget: Budget::new(limits) };
     ground.each(&mut collecting)?;
-    let conditions: Vec<(Condition, Verdict)> = {
-        let mut conditions: Vec<Condition> = collecting.conditions.into_iter().collect();
-        conditions.sort_by(|a, b| a.iter().map(|(clause, _)| clause).cmp(b.iter().map(|(clause, _)| clause)));
-        conditions.into_iter().map(|c| (judge.verdict(&c.iter().copied()), c)).map(|(v, c)| (c, v)).collect()
-    };
+    let mut conditions: Vec<Condition> = collecting.conditions.into_iter().collect();
+    conditions.sort();
     let sizes: HashMap<u32, crate::set::PacketCount, foldhash::fast::RandomState> = numbered(policy)
         .filter(|(number, _, _)| candidates.contains(number))
         .map(|(number, _, clause)| (number, PacketSet::from(clause.extent.possible()).count()))
         .collect();
     let mut gone = BTreeSet::new();
     for Component { members, conditions } in components(candidates, &conditions) {
-        let check = Check { judge: &judge, conditions };
+        let check = Check { defaults: &defaults, conditions };
         let smallest_first = {
             let mut order = members.clone();
             order.sort_by_key(|number| (sizes.get(number), std::cmp::Reverse(*number)));
@@ -131,10 +135,10 @@ fn choose(
 /// Candidates that depend on each other, in ascending order, and their conditions.
 struct Component<'c> {
     members: Vec<u32>,
-    conditions: Vec<&'c (Condition, Verdict)>,
+    conditions: Vec<&'c Condition>,
 }
 
-fn components<'c>(candidates: &BTreeSet<u32>, conditions: &'c [(Condition, Verdict)]) -> Vec<Component<'c>> {
+fn components<'c>(candidates: &BTreeSet<u32>, conditions: &'c [Condition]) -> Vec<Component<'c>> {
     let places: HashMap<u32, usize, foldhash::fast::RandomState> =
         candidates.iter().enumerate().map(|(place, number)| (*number, place)).collect();
     let mut parents: Vec<usize> = (0..candidates.len()).collect();
@@ -151,9 +155,9 @@ fn components<'c>(candidates: &BTreeSet<u32>, conditions: &'c [(Condition, Verdi
         at
     };
     let own = |condition: &Condition| -> Vec<usize> {
-        condition.iter().filter_map(|(clause, _)| places.get(clause).copied()).collect()
+        condition.touching.iter().filter_map(|(clause, _, _)| places.get(clause).copied()).collect()
     };
-    for (condition, _) in conditions {
+    for condition in conditions {
         let own = own(condition);
         for pair in own.windows(2) {
             if let [a, b] = pair {
@@ -176,7 +180,7 @@ fn components<'c>(candidates: &BTreeSet<u32>, conditions: &'c [(Condition, Verdi
         }
     }
     for condition in conditions {
-        let component = own(&condition.0).first().and_then(|place| by_root.get(&root(&mut parents, *place)));
+        let component = own(condition).first().and_then(|place| by_root.get(&root(&mut parents, *place)));
         if let Some(component) = component.and_then(|component| found.get_mut(*component)) {
             component.conditions.push(condition);
         }
@@ -186,20 +190,40 @@ fn components<'c>(candidates: &BTreeSet<u32>, conditions: &'c [(Condition, Verdi
 
 /// Whether candidates can go together.
 struct Check<'c> {
-    judge: &'c Judge,
-    conditions: Vec<&'c (Condition, Verdict)>,
+    defaults: &'c Defaults,
+    conditions: Vec<&'c Condition>,
 }
 
 impl Check<'_> {
-    fn holds(&self, (condition, verdict): &(Condition, Verdict), gone: impl Fn(u32) -> bool + Clone) -> bool {
-        self.judge.verdict(&condition.iter().copied().filter(move |(clause, _)| !gone(*clause))) == *verdict
+    /// Whether the outcome is the same: everything that can come out behind a clause that goes and could
+    /// decide is what it did.
+    fn holds(&self, condition: &Condition, gone: impl Fn(u32) -> bool) -> bool {
+        // What can come out of those that stay, behind each place.
+        let mut later = self.defaults.of_list(condition.list);
+        let mut behind: Vec<Outcomes> = Vec::with_capacity(condition.touching.len());
+        for (clause, certain, action) in condition.touching.iter().rev() {
+            behind.push(later);
+            if !gone(*clause) {
+                let own = self.defaults.of_action(*action);
+                later = if *certain { own } else { later.with(own) };
+            }
+        }
+        for ((clause, certain, action), behind) in condition.touching.iter().zip(behind.into_iter().rev()) {
+            if gone(*clause) && !behind.is_within(self.defaults.of_action(*action)) {
+                return false;
+            }
+            if *certain {
+                break;
+            }
+        }
+        true
     }
 
     /// Removes one after the other what still can go.
     fn one_by_one(&self, order: &[u32]) -> BTreeSet<u32> {
-        let mut about: HashMap<u32, Vec<&(Condition, Verdict)>, foldhash::fast::RandomState> = HashMap::default();
+        let mut about: HashMap<u32, Vec<&Condition>, foldhash::fast::RandomState> = HashMap::default();
         for condition in &self.conditions {
-            for (clause, _) in &condition.0 {
+            for (clause, _, _) in &condition.touching {
                 about.entry(*clause).or_default().push(condition);
             }
         }
@@ -239,7 +263,7 @@ impl Check<'_> {
 struct Kept {
     pieces: Vec<u32>,
     candidates: bool,
-    /// Which actions may come out by clauses that stay.
+    /// Which actions may come out by clauses that stay, since the last candidate.
     actions: u8,
 }
 
@@ -247,6 +271,8 @@ impl Trace for Kept {
     fn touched(&mut self, place: u32, piece: &Piece) -> bool {
         if piece.marked {
             self.candidates = true;
+            // What comes out behind the candidate counts for it.
+            self.actions = 0;
             self.pieces.push(place);
             return false;
         }
@@ -262,7 +288,7 @@ impl Trace for Kept {
 struct Collecting<'p> {
     policy: &'p Policy,
     candidates: &'p BTreeSet<u32>,
-    judge: &'p Judge,
+    lists: usize,
     conditions: HashSet<Condition, foldhash::fast::RandomState>,
     budget: Budget,
 }
@@ -272,20 +298,19 @@ impl OnPlane for Collecting<'_> {
         // Of one rank, which has one action, what stays comes first: behind it candidates do not count.
         let mut clauses: Vec<_> = numbered(self.policy).collect();
         clauses.sort_by_key(|(number, list, clause)| (*list, clause.rank, self.candidates.contains(number)));
-        let plane = Plane::new(addresses, self.judge.lists.len(), clauses, &mut self.budget)?
+        let plane = Plane::new(addresses, self.lists, clauses, &mut self.budget)?
             .marked(|clause| self.candidates.contains(&clause));
         let conditions = &mut self.conditions;
-        sweep(&plane, &mut self.budget, |leaf, budget| {
+        sweep(&plane, &mut self.budget, |leaf: &Leaf<'_, A::Number, Kept>, budget| {
             for (_, traces) in leaf.intervals() {
-                let traces: Vec<&Kept> = traces.collect();
-                if !traces.iter().any(|trace| trace.candidates) {
-                    continue;
-                }
-                let pieces = traces.iter().flat_map(|trace| &trace.pieces).filter_map(|place| plane.piece(*place));
-                let condition: Condition = pieces.map(|piece| (piece.clause, piece.touch)).collect();
-                budget.steps(condition.len())?;
-                if conditions.insert(condition) {
-                    budget.cells(1)?;
+                for (list, trace) in traces.enumerate().filter(|(_, trace)| trace.candidates) {
+                    let pieces = trace.pieces.iter().filter_map(|place| plane.piece(*place));
+                    let touching: Vec<_> =
+                        pieces.map(|piece| (piece.clause, piece.touch == Touch::Certain, piece.action)).collect();
+                    budget.steps(touching.len())?;
+                    if conditions.insert(Condition { list, touching }) {
+                        budget.cells(1)?;
+                    }
                 }
             }
             Ok(())

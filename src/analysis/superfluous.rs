@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::ground::{Ground, OnPlane};
 use super::removal;
-use super::weigh::{Judge, weigh};
+use super::weigh::weigh;
 use crate::policy::{Clause, ClauseId, Policy, Rank, Touch};
 use crate::set::plane::{Addresses, Piece, Plane};
 use crate::set::sweep::{Trace, sweep};
@@ -55,6 +55,9 @@ pub struct Superfluous {
 /// Finds the rules of a policy that do nothing, over every packet of both families. The near address is
 /// free: a rule for another address of the interface than it has does something.
 ///
+/// What is not known counts in every way that it can turn out: a rule under something that may match is not
+/// superfluous because the verdict is indeterminate with and without it.
+///
 /// A few times as costly as [`Decided::new`](crate::set::Decided::new), as long as few rules are idle.
 ///
 /// ```
@@ -98,7 +101,6 @@ pub(super) fn find(
     may_go: impl Fn(&Clause) -> bool,
 ) -> Result<Superfluous, SetError> {
     let weights = weigh(policy, ground, limits)?;
-    let judge = Judge::new(policy);
     let flags = weights.matters.iter().zip(&weights.matches);
     let targets: Vec<Target> = numbered(policy)
         .zip(flags)
@@ -117,7 +119,7 @@ pub(super) fn find(
     if targets.is_empty() {
         return Ok(Superfluous::default());
     }
-    let mut covering = Covering { policy, lists: judge.lists.len(), targets, budget: Budget::new(limits) };
+    let mut covering = Covering { policy, lists: policy.lists().len(), targets, budget: Budget::new(limits) };
     ground.each(&mut covering)?;
     let clauses: Vec<&Clause> = numbered(policy).map(|(_, _, clause)| clause).collect();
     let idle = covering.targets.iter().filter_map(|target| target.idle(&clauses)).collect();

@@ -257,10 +257,20 @@ impl Policy {
         lists
     }
 
-    /// Whether the other has the same lists in the same places with the same clauses, wherever those came
-    /// from: then it decides everything the same way, and leaves the same things open for the same reasons.
-    pub(crate) fn has_form_of(&self, other: &Self) -> bool {
-        self.direction == other.direction && self.stage.has_form_of(&other.stage)
+    /// The clauses that only one of two policies has, wherever those came from; `None` if the two are of
+    /// different shape, so that no clause can be compared, or differ in too much to find out cheaply.
+    ///
+    /// A flow that none of these clauses can match is touched by the same clauses in both, and gets the
+    /// same verdict for the same reasons.
+    pub(crate) fn differing<'p>(&'p self, other: &'p Self) -> Option<Vec<&'p Clause>> {
+        if self.direction != other.direction || !self.stage.has_shape_of(&other.stage) {
+            return None;
+        }
+        let mut differing = Vec::new();
+        for (ours, theirs) in self.lists().into_iter().zip(other.lists()) {
+            differing.extend(differing_clauses(&ours.clauses, &theirs.clauses)?);
+        }
+        Some(differing)
     }
 
     /// The policy with only those of its clauses that are wanted by number, which get new numbers; the old
@@ -301,15 +311,11 @@ impl Stage {
         }
     }
 
-    fn has_form_of(&self, other: &Self) -> bool {
+    fn has_shape_of(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Rules(ours), Self::Rules(theirs)) => {
-                ours.fallback == theirs.fallback
-                    && ours.clauses.len() == theirs.clauses.len()
-                    && ours.clauses.iter().zip(&theirs.clauses).all(|(a, b)| a.has_form_of(b))
-            }
+            (Self::Rules(ours), Self::Rules(theirs)) => ours.fallback == theirs.fallback,
             (Self::AllOf(ours), Self::AllOf(theirs)) | (Self::FirstDecisive(ours), Self::FirstDecisive(theirs)) => {
-                ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| a.has_form_of(b))
+                ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| a.has_shape_of(b))
             }
             _ => false,
         }
@@ -325,6 +331,32 @@ impl Stage {
             }
         }
     }
+}
+
+/// Up to how many pairs of clauses that stand in different places are compared.
+const PAIRS_COMPARED: usize = 1_000_000;
+
+/// The clauses that only one of two lists has.
+fn differing_clauses<'p>(ours: &'p [Clause], theirs: &'p [Clause]) -> Option<Vec<&'p Clause>> {
+    // Most of two versions stands in the same place, counted from the start or from the end.
+    let same = |(a, b): &(&Clause, &Clause)| a.has_form_of(b);
+    let start = ours.iter().zip(theirs).take_while(same).count();
+    let (ours, theirs) = (ours.get(start..)?, theirs.get(start..)?);
+    let end = ours.iter().rev().zip(theirs.iter().rev()).take_while(same).count();
+    let (ours, theirs) = (ours.get(..ours.len() - end)?, theirs.get(..theirs.len() - end)?);
+    if ours.len().saturating_mul(theirs.len()) > PAIRS_COMPARED {
+        return None;
+    }
+    let mut left: Vec<&Clause> = theirs.iter().collect();
+    let mut differing = Vec::new();
+    for clause in ours {
+        match left.iter().position(|other| clause.has_form_of(other)) {
+            Some(place) => drop(left.swap_remove(place)),
+            None => differing.push(clause),
+        }
+    }
+    differing.extend(left);
+    Some(differing)
 }
 
 impl fmt::Display for Policy {

@@ -12,7 +12,7 @@ use super::plane::{Addresses, Piece, Plane, V4, V6};
 use super::split::{Coordinate, Service, Split};
 use super::sweep::{Trace, sweep};
 use crate::net::{Direction, Flow};
-use crate::policy::{Basis, ClauseId, Decision, Policy, Touch, Verdict, service};
+use crate::policy::{Basis, ClauseId, Decision, Outline, Policy, Space, Touch, Verdict, service};
 
 /// The decision of a policy on every packet: a partition of all packets, each part with the verdict and
 /// the clause that owns it.
@@ -78,6 +78,17 @@ impl Decided {
             direction: policy.direction(),
             v4: decide(policy, &V4, &mut budget)?,
             v6: decide(policy, &V6, &mut budget)?,
+        })
+    }
+
+    /// What a policy decides in some spaces; elsewhere something is decided that means nothing, and is the
+    /// same for every policy.
+    pub(crate) fn in_spaces(policy: &Policy, spaces: &[&Space]) -> Result<Self, SetError> {
+        let mut budget = Budget::new(SetLimits::DEFAULT);
+        Ok(Self {
+            direction: policy.direction(),
+            v4: decide_within(policy, spaces, &V4, &mut budget)?,
+            v6: decide_within(policy, spaces, &V6, &mut budget)?,
         })
     }
 
@@ -182,26 +193,68 @@ pub(crate) fn decide<A: Addresses>(
     addresses: &A,
     budget: &mut Budget,
 ) -> Result<Layer<A::Number, Decision>, SetError> {
-    let outline = policy.outline();
-    let lists = outline.lists();
-    let plane = Plane::new(addresses, lists.len(), numbered(policy), budget)?;
-    sweep(&plane, budget, |leaf, _| {
-        let mut remotes: Remotes<A::Number, Decision> = Split::start(leaf.starts.len());
-        let mut before: Option<(Vec<Deciding>, Decision)> = None;
-        for (last, traces) in leaf.intervals() {
-            let decision = match &before {
-                Some((same, decision)) if traces.clone().eq(same.iter()) => *decision,
-                _ => {
-                    let traces: Vec<Deciding> = traces.copied().collect();
-                    let decision = outline.decide(|list| touched(&plane, &lists, list, &traces));
-                    before = Some((traces, decision));
-                    decision
-                }
-            };
-            remotes.extend_to(last, decision);
-        }
-        Ok(remotes)
-    })
+    let deciding = Deciding::new(policy);
+    let plane = Plane::new(addresses, deciding.lists.len(), numbered(policy), budget)?;
+    deciding.layer(&plane, budget, |_| true)
+}
+
+/// The same within some spaces; outside of them everything is [`OUTSIDE`].
+fn decide_within<A: Addresses>(
+    policy: &Policy,
+    spaces: &[&Space],
+    addresses: &A,
+    budget: &mut Budget,
+) -> Result<Layer<A::Number, Decision>, SetError> {
+    let deciding = Deciding::new(policy);
+    let plane = Plane::confined(addresses, deciding.lists.len(), numbered(policy), spaces, budget)?;
+    // The last list has the spaces.
+    deciding.layer(&plane, budget, |traces| traces.last().is_some_and(|spaces| spaces.count > 0))
+}
+
+/// What stands for a decision that was not asked for.
+const OUTSIDE: Decision = Decision { verdict: Verdict::Deny, clause: None, basis: Basis::Default };
+
+/// Decides places by what touches them.
+struct Deciding {
+    outline: Outline,
+    lists: Vec<Range<u32>>,
+}
+
+impl Deciding {
+    fn new(policy: &Policy) -> Self {
+        let outline = policy.outline();
+        let lists = outline.lists();
+        Self { outline, lists }
+    }
+
+    fn layer<N: Coordinate + std::hash::Hash>(
+        &self,
+        plane: &Plane<N>,
+        budget: &mut Budget,
+        wanted: impl Fn(&[Touching]) -> bool,
+    ) -> Result<Layer<N, Decision>, SetError> {
+        sweep(plane, budget, |leaf, _| {
+            let mut remotes: Remotes<N, Decision> = Split::start(leaf.starts.len());
+            let mut before: Option<(Vec<Touching>, Decision)> = None;
+            for (last, traces) in leaf.intervals() {
+                let decision = match &before {
+                    Some((same, decision)) if traces.clone().eq(same.iter()) => *decision,
+                    _ => {
+                        let traces: Vec<Touching> = traces.copied().collect();
+                        let decision = if wanted(&traces) {
+                            self.outline.decide(|list| touched(plane, &self.lists, list, &traces))
+                        } else {
+                            OUTSIDE
+                        };
+                        before = Some((traces, decision));
+                        decision
+                    }
+                };
+                remotes.extend_to(last, decision);
+            }
+            Ok(remotes)
+        })
+    }
 }
 
 /// The verdicts of a plane, whoever owns them.
@@ -224,12 +277,12 @@ fn touched<'t, N: Coordinate + std::hash::Hash>(
     plane: &'t Plane<N>,
     lists: &[Range<u32>],
     list: Range<u32>,
-    traces: &'t [Deciding],
+    traces: &'t [Touching],
 ) -> impl Iterator<Item = (u32, Touch)> + 't {
     // Empty lists may have equal ranges, and have nothing to tell.
     let index = lists.iter().position(|range| *range == list).filter(|_| !list.is_empty());
     let trace = index.and_then(|index| traces.get(index));
-    trace.into_iter().flat_map(Deciding::pieces).filter_map(|place| {
+    trace.into_iter().flat_map(Touching::pieces).filter_map(|place| {
         let piece: &Piece = plane.piece(place)?;
         Some((piece.clause, piece.touch))
     })
@@ -238,19 +291,19 @@ fn touched<'t, N: Coordinate + std::hash::Hash>(
 /// What decides: the first piece, the first of each further action that may come out, and the one that
 /// ends the walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Deciding {
+struct Touching {
     pieces: [u32; 4],
     count: u8,
     actions: u8,
 }
 
-impl Deciding {
+impl Touching {
     fn pieces(&self) -> impl Iterator<Item = u32> + '_ {
         self.pieces.iter().copied().take(self.count.into())
     }
 }
 
-impl Trace for Deciding {
+impl Trace for Touching {
     fn touched(&mut self, place: u32, piece: &Piece) -> bool {
         let action = 1 << piece.action as u8;
         let ends = piece.touch == Touch::Certain;

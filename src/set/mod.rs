@@ -40,4 +40,3 @@ pub(crate) use decided::{decide as decide_plane, numbered, verdicts_of};
 pub(crate) use limits::Budget;
 pub use limits::{SetError, SetLimits};
 pub use packet_set::{NotCanonical, PacketSet};
-pub(crate) use split::Coordinate;

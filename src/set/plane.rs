@@ -8,7 +8,7 @@ use super::limits::{Budget, SetError};
 use super::split::{Coordinate, Service};
 use crate::model::Action;
 use crate::net::{AddressSet, Cidr, Family, PortRange, common};
-use crate::policy::{Clause, Selector, Space, Touch, service};
+use crate::policy::{Clause, Extent, Selector, Space, Touch, service};
 
 /// One extent of a clause.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +110,45 @@ impl Addresses for V6 {
     }
 }
 
+/// Makes boxes of clauses.
+struct Drafting<'a, A: Addresses> {
+    addresses: &'a A,
+    /// Far addresses of a group stand in many clauses.
+    known: HashMap<usize, Ranges<A::Number>, foldhash::fast::RandomState>,
+}
+
+/// Sorted disjoint ranges.
+type Ranges<N> = Arc<[(N, N)]>;
+
+impl<A: Addresses> Drafting<'_, A> {
+    fn draft(&mut self, space: &Space) -> Option<Draft<A::Number>> {
+        let remote = self
+            .known
+            .entry(Arc::as_ptr(&space.remote).addr())
+            .or_insert_with(|| self.addresses.remote(&space.remote).into())
+            .clone();
+        Draft::of(space, self.addresses, remote)
+    }
+
+    /// The pieces of a clause: what it certainly matches, then what it may match.
+    fn pieces(&mut self, clause: u32, list: usize, from: &Clause) -> Vec<(Piece, Draft<A::Number>)> {
+        let piece = |touch| Piece { clause, list, touch, action: from.action, marked: false };
+        let Some(possible) = self.draft(from.extent.possible()) else { return Vec::new() };
+        if matches!(from.extent, Extent::Exact(_)) {
+            return vec![(piece(Touch::Certain), possible)];
+        }
+        let certain = from.extent.certain().and_then(|space| self.draft(space));
+        let certain = certain.and_then(|certain| certain.within(&possible));
+        certain
+            .map(|certain| (piece(Touch::Certain), certain))
+            .into_iter()
+            .chain([(piece(Touch::May), possible)])
+            .collect()
+    }
+}
+
 /// A box before far addresses have numbers.
+#[derive(Clone)]
 struct Draft<N> {
     services: Vec<(Service, Service)>,
     sources: Option<(u16, u16)>,
@@ -126,32 +164,41 @@ impl<N: Coordinate + std::hash::Hash> Plane<N> {
         clauses: impl IntoIterator<Item = (u32, usize, &'p Clause)>,
         budget: &mut Budget,
     ) -> Result<Self, SetError> {
-        // Far addresses of a group stand in many clauses.
-        let mut known: HashMap<usize, Arc<[(N, N)]>, foldhash::fast::RandomState> = HashMap::default();
-        let mut draft = |space: &Space| {
-            let remote = known
-                .entry(Arc::as_ptr(&space.remote).addr())
-                .or_insert_with(|| addresses.remote(&space.remote).into())
-                .clone();
-            Draft::of(space, addresses, remote)
-        };
-        let (mut pieces, mut drafts) = (Vec::new(), Vec::new());
+        let mut drafting = Drafting { addresses, known: HashMap::default() };
+        let mut drafts = Vec::new();
         for (number, list, clause) in clauses {
-            let mut add = |touch, draft: Option<Draft<N>>| {
-                if let Some(draft) = draft {
-                    pieces.push(Piece { clause: number, list, touch, action: clause.action, marked: false });
-                    drafts.push(draft);
-                }
-            };
-            let Some(possible) = draft(clause.extent.possible()) else { continue };
-            if matches!(clause.extent, crate::policy::Extent::Exact(_)) {
-                add(Touch::Certain, Some(possible));
-                continue;
-            }
-            let certain = clause.extent.certain().and_then(&mut draft);
-            add(Touch::Certain, certain.and_then(|certain| certain.within(&possible)));
-            add(Touch::May, Some(possible));
+            drafts.extend(drafting.pieces(number, list, clause));
         }
+        Self::of_drafts(lists, drafts, budget)
+    }
+
+    /// The same, of which only what lies in some spaces counts. These stand first as pieces of a list of
+    /// their own, which is the last.
+    pub(crate) fn confined<'p>(
+        addresses: &impl Addresses<Number = N>,
+        lists: usize,
+        clauses: impl IntoIterator<Item = (u32, usize, &'p Clause)>,
+        spaces: &[&Space],
+        budget: &mut Budget,
+    ) -> Result<Self, SetError> {
+        let mut drafting = Drafting { addresses, known: HashMap::default() };
+        let confines: Vec<Draft<N>> = spaces.iter().filter_map(|space| drafting.draft(space)).collect();
+        let own = Piece { clause: u32::MAX, list: lists, touch: Touch::Certain, action: Action::Pass, marked: true };
+        let mut drafts: Vec<(Piece, Draft<N>)> = confines.iter().map(|draft| (own, draft.clone())).collect();
+        for (number, list, clause) in clauses {
+            for (piece, draft) in drafting.pieces(number, list, clause) {
+                budget.steps(confines.len())?;
+                for confine in confines.iter().filter(|confine| !draft.is_apart_from(confine)) {
+                    budget.steps(draft.remote.len() + confine.remote.len())?;
+                    drafts.extend(draft.clone().within(confine).map(|draft| (piece, draft)));
+                }
+            }
+        }
+        Self::of_drafts(lists + 1, drafts, budget)
+    }
+
+    fn of_drafts(lists: usize, drafts: Vec<(Piece, Draft<N>)>, budget: &mut Budget) -> Result<Self, SetError> {
+        let (pieces, drafts): (Vec<Piece>, Vec<Draft<N>>) = drafts.into_iter().unzip();
         let mut remotes: HashMap<usize, Arc<[(N, N)]>, foldhash::fast::RandomState> = HashMap::default();
         for draft in &drafts {
             remotes.entry(draft.remote.as_ptr().addr()).or_insert_with(|| draft.remote.clone());
@@ -305,9 +352,15 @@ impl<N: Coordinate> Draft<N> {
         })
     }
 
+    /// Whether the bounds of services or far addresses tell that the two have nothing in common.
+    fn is_apart_from(&self, other: &Self) -> bool {
+        are_apart(&self.services, &other.services) || are_apart(&self.remote, &other.remote)
+    }
+
     /// What it has in common with another box.
     fn within(self, other: &Self) -> Option<Self> {
-        let remote: Arc<[(N, N)]> = common(&self.remote, &other.remote).into();
+        let whole = other.remote.first() == Some(&(N::FIRST, N::LAST));
+        let remote = if whole { self.remote } else { common(&self.remote, &other.remote).into() };
         let services = common(&self.services, &other.services);
         if services.is_empty() || remote.is_empty() {
             return None;
@@ -324,13 +377,12 @@ impl<N: Coordinate> Draft<N> {
 impl<N: Coordinate> Shape<N> {
     /// Whether the bounds of services or far addresses tell that the two have nothing in common.
     fn is_apart_from(&self, other: &Self) -> bool {
-        let apart = |ours: Option<(Service, Service)>, theirs: Option<(Service, Service)>| {
-            ours.zip(theirs).is_none_or(|(ours, theirs)| ours.1 < theirs.0 || theirs.1 < ours.0)
-        };
-        let services = |shape: &Self| Some((shape.services.first()?.0, shape.services.last()?.1));
-        let spans = |shape: &Self| Some((shape.spans.first()?.0, shape.spans.last()?.1));
-        let far = spans(self).zip(spans(other)).is_none_or(|(ours, theirs)| ours.1 <= theirs.0 || theirs.1 <= ours.0);
-        far || apart(services(self), services(other))
+        are_apart(&self.services, &other.services) || self.spans_are_apart_from(other)
+    }
+
+    fn spans_are_apart_from(&self, other: &Self) -> bool {
+        let bounds = |shape: &Self| Some((shape.spans.first()?.0, shape.spans.last()?.1));
+        bounds(self).zip(bounds(other)).is_none_or(|(ours, theirs)| ours.1 <= theirs.0 || theirs.1 <= ours.0)
     }
 
     /// Whether it has all of another.
@@ -374,6 +426,12 @@ impl<N: Coordinate> Shape<N> {
         };
         (!spans.is_empty()).then_some(Self { services, sources, local, spans })
     }
+}
+
+/// Whether the bounds of two lists of ranges do not overlap.
+fn are_apart<T: Ord + Copy>(ours: &[(T, T)], theirs: &[(T, T)]) -> bool {
+    let bounds = |ranges: &[(T, T)]| Some((ranges.first()?.0, ranges.last()?.1));
+    bounds(ours).zip(bounds(theirs)).is_none_or(|(ours, theirs)| ours.1 < theirs.0 || theirs.1 < ours.0)
 }
 
 /// What two ranges have in common, where `None` is everything; nothing if that is empty.

@@ -52,7 +52,7 @@ fn finding(at: &Where<'_>, policy: &Policy, idle: &IdleRule) -> Option<Finding> 
             let how = if covers.len() == 1 { "always ahead of it" } else { "together always ahead of it" };
             (codes::SHADOWED, Severity::Warning, format!("{rule} never decides: {} {how}", with_verb(&covers)))
         }
-        Idleness::Redundant if covers.is_empty() => {
+        Idleness::Redundant if idle.default_covers && covers.iter().all(|c| c.provenance.rule().is_none()) => {
             let message = format!("{rule} filters nothing: without it the default does the same");
             // What denies may stand there for when other groups join; what allows is often taken for a limit.
             let severity = if clause.action == Action::Deny { Severity::Info } else { Severity::Warning };

@@ -21,7 +21,7 @@ use super::superfluous::{Superfluous, find, is_rule};
 use crate::engine::{PolicyEngine, Scope};
 use crate::model::{Inventory, Peer, RuleId, SecurityGroup};
 use crate::net::Direction;
-use crate::policy::{Clause, Missing, Policy, Verdict};
+use crate::policy::{Clause, Extent, Missing, Policy, Verdict};
 use crate::set::{Decided, SetError, SetLimits};
 use idle::Where;
 
@@ -68,11 +68,9 @@ fn interfaces(
         let judged = judge(&at, &policy, Ground::Addresses, |clause| keeps_kind(inventory, clause));
         removable.insert(direction, judged.removable);
         findings.extend(judged.findings);
-        match Decided::new(&policy) {
-            Ok(decided) => open |= !decided.having(|d| d.verdict == Verdict::Indeterminate).is_empty(),
-            // There is a finding already.
-            Err(_) => open = true,
-        }
+        // What is too complex has a finding already.
+        open |=
+            may_be_open(&policy) && Decided::new(&policy).map_or(true, |decided| !decided.indeterminate().is_empty());
     }
     for interface in class.members() {
         let subject = Subject::Interface(interface.id.clone());
@@ -81,6 +79,14 @@ fn interfaces(
         lint.indeterminate.extend(open.then_some(subject));
     }
     Ok(())
+}
+
+/// Whether something in a policy is not known.
+fn may_be_open(policy: &Policy) -> bool {
+    policy.lists().into_iter().any(|list| {
+        list.fallback().verdict == Some(Verdict::Indeterminate)
+            || list.clauses().iter().any(|clause| matches!(clause.extent, Extent::Partial { .. }))
+    })
 }
 
 /// The findings about a group by itself.
