@@ -282,6 +282,81 @@ fn a_rule_that_proves_the_kind_stays() {
     assert!(removable(&found, &eni(), Direction::Ingress).is_empty());
 }
 
+/// What is open is judged by effect, and the wrong answers that known tools give are not given.
+#[test]
+fn exposure_by_effect() {
+    let aws = |rules: Vec<Rule>| run(&AwsEngine::new(), with_interface([SecurityGroup::aws("sg-1").with_rules(rules)]));
+    let exposed = |lint: &Lint| of(lint, &eni(), "exposed-administration").len();
+    let ec2 = |lint: &Lint, code: &str| of(lint, &group("sg-1"), code).len();
+    // Open over IPv6 only.
+    let found = aws(vec![ingress("tcp/22", cidr("::/0"), "r")]);
+    assert_eq!((exposed(&found), ec2(&found, "EC2.13"), ec2(&found, "EC2.53"), ec2(&found, "EC2.54")), (1, 1, 0, 1));
+    // Two halves of the address space together are anywhere, and it is said that they are in two rules.
+    let found = aws(vec![ingress("tcp/22", cidr("0.0.0.0/1"), "low"), ingress("tcp/22", cidr("128.0.0.0/1"), "high")]);
+    assert_eq!((exposed(&found), ec2(&found, "EC2.13")), (1, 1));
+    assert_eq!(rules(of(&found, &eni(), codes::SPLIT_ANYWHERE).first().unwrap()), ["high", "low"]);
+    // One half is not.
+    let found = aws(vec![ingress("tcp/22", cidr("128.0.0.0/1"), "high")]);
+    assert_eq!((exposed(&found), ec2(&found, "EC2.13")), (0, 0));
+    // Two halves of the ports together are all ports.
+    let found = aws(vec![
+        ingress("tcp/0-9999", cidr("0.0.0.0/0"), "low"),
+        ingress("tcp/10000-65535", cidr("0.0.0.0/0"), "high"),
+    ]);
+    assert_eq!(of(&found, &eni(), "exposed-all-ports").len(), 1);
+    assert!(of(&found, &eni(), codes::SPLIT_ANYWHERE).is_empty());
+    // Protocol 50 opens no port (T2); all protocols through a private group are not public.
+    let found = aws(vec![ingress("50", cidr("0.0.0.0/0"), "esp")]);
+    assert_eq!((exposed(&found), ec2(&found, "EC2.19")), (0, 0));
+    let found = aws(vec![ingress("all", Peer::group("sg-1"), "own")]);
+    assert!(found.findings.iter().all(|finding| finding.severity == Severity::Info), "{found:?}");
+    // The web's ports are open and nobody minds.
+    let found = aws(vec![ingress("tcp/443", cidr("0.0.0.0/0"), "web"), ingress("tcp/80", cidr("::/0"), "web6")]);
+    assert!(found.worst() <= Some(Severity::Info), "{found:?}");
+}
+
+/// A drop of a better priority closes what an accept opens, whoever's group it stands in (trap 9); of a worse
+/// one it does not; and a drop is not exposure (trap 8).
+#[test]
+fn drops_close_ports() {
+    let accept = |priority| ingress("tcp/22", cidr("0.0.0.0/0"), "accept").with_priority(Priority(priority));
+    let drop = |priority| {
+        Rule::deny(Direction::Ingress, Traffic::All, cidr("0.0.0.0/0"))
+            .with_priority(Priority(priority))
+            .with_id("drop")
+    };
+    for (accepts, drops, open) in [
+        (vec![accept(50)], vec![drop(10)], false),
+        (vec![accept(5)], vec![drop(10)], true),
+        (vec![], vec![drop(10)], false),
+    ] {
+        let found = run(&AlibabaEngine::new(), with_interface([basic("sg-1", accepts), basic("sg-2", drops)]));
+        let control = of(&found, &group("sg-1"), "sg-risky-ports-check");
+        assert_eq!((control.len() == 1, of(&found, &eni(), "exposed-administration").len() == 1), (open, open));
+        if open {
+            assert_eq!(rules(control[0]), ["accept"]);
+            assert!(control[0].message.contains("`eni-1`"));
+        }
+    }
+}
+
+/// A group that no interface has is judged by itself; controls of another cloud are not asked.
+#[test]
+fn exposure_of_groups_that_nobody_has() {
+    let open = SecurityGroup::aws("sg-2").with_rule(ingress("tcp/3389", cidr("0.0.0.0/0"), "rdp"));
+    let found = run(&AwsEngine::new(), with_interface([SecurityGroup::aws("sg-1")]).group(open));
+    assert_eq!(rules(of(&found, &group("sg-2"), "EC2.14").first().unwrap()), ["rdp"]);
+    assert!(found.findings.iter().all(|finding| !finding.code.starts_with("ecs-") && !finding.code.starts_with("sg-")));
+}
+
+/// More rules than the quota (AWS-78).
+#[test]
+fn over_quota() {
+    let many = (0..61).map(|n| ingress(&format!("tcp/{n}"), cidr("10.0.0.0/8"), &format!("r{n}")));
+    let found = run(&AwsEngine::new(), with_interface([SecurityGroup::aws("sg-1").with_rules(many)]));
+    assert_eq!(of(&found, &group("sg-1"), codes::OVER_QUOTA).len(), 1);
+}
+
 /// Findings are in a fixed order, the worst first, and a configuration without faults has none.
 #[test]
 fn order_and_silence() {

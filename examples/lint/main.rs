@@ -16,7 +16,7 @@ use clap::Parser;
 use secgroup::analysis::lint::{Finding, Lint, RulesByDirection, lint};
 use secgroup::analysis::{Severity, Subject};
 use secgroup::load::Provider;
-use secgroup::model::{GroupId, InterfaceId, RuleId};
+use secgroup::model::{GroupId, InterfaceId, PrefixListId, RuleId};
 use secgroup::net::Direction;
 use serde::Serialize;
 
@@ -102,6 +102,8 @@ struct FindingReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<&'a GroupId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    prefix_list: Option<&'a PrefixListId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     direction: Option<Direction>,
     rules: &'a [RuleId],
     message: &'a str,
@@ -111,18 +113,13 @@ struct FindingReport<'a> {
     witness: Option<Witness>,
 }
 
-/// The interface or the group that a subject is.
-fn ids(subject: &Subject) -> (Option<&InterfaceId>, Option<&GroupId>) {
+fn id(subject: &Subject) -> &str {
     match subject {
-        Subject::Interface(id) => (Some(id), None),
-        Subject::Group(id) => (None, Some(id)),
+        Subject::Interface(id) => id.as_str(),
+        Subject::Group(id) => id.as_str(),
+        Subject::PrefixList(id) => id.as_str(),
         other => unreachable!("this program does not know {other}"),
     }
-}
-
-fn id(subject: &Subject) -> &str {
-    let (interface, group) = ids(subject);
-    interface.map(InterfaceId::as_str).or(group.map(GroupId::as_str)).unwrap_or_default()
 }
 
 impl<'a> Report<'a> {
@@ -147,13 +144,25 @@ impl<'a> Report<'a> {
 
 impl<'a> FindingReport<'a> {
     fn new(finding: &'a Finding) -> Self {
-        let (interface, group) = ids(&finding.subject);
+        let interface = match &finding.subject {
+            Subject::Interface(id) => Some(id),
+            _ => None,
+        };
+        let group = match &finding.subject {
+            Subject::Group(id) => Some(id),
+            _ => None,
+        };
+        let prefix_list = match &finding.subject {
+            Subject::PrefixList(id) => Some(id),
+            _ => None,
+        };
         let witness = finding.witness.as_ref().zip(finding.direction);
         Self {
             code: finding.code,
             severity: finding.severity,
             interface,
             group,
+            prefix_list,
             direction: finding.direction,
             rules: &finding.rules,
             message: &finding.message,

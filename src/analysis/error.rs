@@ -6,7 +6,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::engine::LowerError;
-use crate::model::{GroupId, InterfaceId, InventoryError};
+use crate::model::{GroupId, InterfaceId, InventoryError, PrefixListId};
 use crate::net::Direction;
 use crate::set::SetError;
 
@@ -19,6 +19,8 @@ pub enum Subject {
     Interface(InterfaceId),
     /// A group by itself.
     Group(GroupId),
+    /// A prefix list.
+    PrefixList(PrefixListId),
 }
 
 impl fmt::Display for Subject {
@@ -26,6 +28,7 @@ impl fmt::Display for Subject {
         match self {
             Self::Interface(id) => write!(f, "the interface `{id}`"),
             Self::Group(id) => write!(f, "the group `{id}`"),
+            Self::PrefixList(id) => write!(f, "the prefix list `{id}`"),
         }
     }
 }

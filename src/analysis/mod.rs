@@ -3,12 +3,14 @@
 
 mod alone;
 mod classes;
+pub mod controls;
 mod diff;
 mod error;
 mod ground;
 pub mod lint;
 mod overlap;
 mod question;
+pub mod quotas;
 mod removal;
 mod severity;
 mod superfluous;

@@ -96,7 +96,7 @@ impl Demands {
             Meets::No => Touch::No,
             Meets::Yes if self.exact => Touch::Certain,
             Meets::Unknown if self.exact => Touch::May,
-            _ if certain && self.certain.met_by(rest) == Meets::Yes => Touch::Certain,
+            Meets::Yes if certain && self.certain.met_by(rest) == Meets::Yes => Touch::Certain,
             _ => Touch::May,
         }
     }

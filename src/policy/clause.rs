@@ -131,9 +131,11 @@ impl Clause {
         }
         let certain = match &self.extent {
             Extent::Exact(_) => possible.unknown.is_empty(),
+            // What of it lies outside the possible extent does not count, and a flow that leaves something
+            // open may lie there.
             Extent::Partial { certain: Some(space), .. } => {
                 let fit = space.fit(flow);
-                fit.failed.is_empty() && fit.unknown.is_empty()
+                possible.unknown.is_empty() && fit.failed.is_empty() && fit.unknown.is_empty()
             }
             Extent::Partial { certain: None, .. } => false,
         };

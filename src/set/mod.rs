@@ -27,6 +27,7 @@ mod layer;
 mod limits;
 mod packet_set;
 pub(crate) mod plane;
+pub(crate) mod projection;
 mod serial;
 mod split;
 pub(crate) mod sweep;

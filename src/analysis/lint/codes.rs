@@ -25,8 +25,6 @@ pub const UNATTACHED: &str = "unattached-group";
 pub const EQUAL_GROUPS: &str = "equal-groups";
 /// More than the cloud's quota.
 pub const OVER_QUOTA: &str = "over-quota";
-/// Everything is open to anywhere.
-pub const WIDE_OPEN: &str = "wide-open";
 /// Anywhere is reached by several rules together, none of which is anywhere by itself.
 pub const SPLIT_ANYWHERE: &str = "split-anywhere";
 /// A subject whose policy is too complex to be analysed within the limits.

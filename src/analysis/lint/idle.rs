@@ -74,8 +74,8 @@ fn finding(at: &Where<'_>, policy: &Policy, idle: &IdleRule) -> Option<Finding> 
     let packets = at.addresses.then(|| PacketSet::from(clause.extent.possible()));
     let suggestion = match (idle.idleness, at.subject) {
         (Idleness::Shadowed, _) => format!("remove `{}`, or give it a better priority if it is meant", origin.rule),
-        (_, Subject::Group(_)) => format!("remove `{}`", origin.rule),
         (_, Subject::Interface(_)) => format!("remove `{}` if other interfaces do not need it", origin.rule),
+        _ => format!("remove `{}`", origin.rule),
     };
     Some(
         Finding::new(code, severity, at.subject.clone(), message)

@@ -2,27 +2,31 @@
 //! together.
 
 pub mod codes;
+mod exposure;
 mod finding;
 mod groups;
 mod idle;
 mod opposed;
 mod references;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use finding::{Finding, Lint, RulesByDirection};
 
 use super::alone::{Alone, cards};
 use super::classes::InterfaceClass;
+use super::controls::{Cloud, Control, Subject as Checked, controls};
 use super::error::{AnalysisError, Subject};
 use super::ground::Ground;
+use super::quotas::Quotas;
 use super::severity::Severity;
 use super::superfluous::{Superfluous, find, is_rule};
 use crate::engine::{PolicyEngine, Scope};
-use crate::model::{Inventory, Peer, RuleId, SecurityGroup};
+use crate::model::{GroupId, Inventory, Peer, RuleId, SecurityGroup};
 use crate::net::Direction;
 use crate::policy::{Clause, Extent, Missing, Policy, Verdict};
 use crate::set::{Decided, SetError, SetLimits};
+use exposure::Auditing;
 use idle::Where;
 
 /// Looks for faults in a configuration.
@@ -33,17 +37,74 @@ use idle::Where;
 ///
 /// A policy that is too complex for the limits of sets is a finding ([`codes::NOT_ANALYSED`]), not an error.
 ///
+/// What is open is judged by effect ([`controls`](super::controls)): by interface in general, and by group for the
+/// controls that auditors use, on the interfaces that have it, or by itself if none has.
+///
 /// # Errors
 /// [`AnalysisError`] if the engine cannot hold a group.
 pub fn lint(engine: &dyn PolicyEngine, inventory: &Inventory) -> Result<Lint, AnalysisError> {
-    let mut lint = Lint::default();
-    for class in InterfaceClass::all(inventory) {
-        interfaces(engine, inventory, &class, &mut lint)?;
+    lint_with(engine, inventory, &LintOptions::default())
+}
+
+/// What lint holds a configuration against.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct LintOptions {
+    /// The controls; all there are by default.
+    pub controls: Vec<Control>,
+    /// The quotas; the documented ones by default.
+    pub quotas: Quotas,
+}
+
+impl Default for LintOptions {
+    fn default() -> Self {
+        Self { controls: controls(), quotas: Quotas::default() }
     }
+}
+
+/// The same with these controls and quotas.
+///
+/// # Errors
+/// As [`lint`].
+pub fn lint_with(
+    engine: &dyn PolicyEngine,
+    inventory: &Inventory,
+    options: &LintOptions,
+) -> Result<Lint, AnalysisError> {
+    let mut lint = Lint::default();
+    let clouds = clouds(engine, inventory);
+    let controls: Vec<Control> = options
+        .controls
+        .iter()
+        .filter(|control| control.cloud.is_none_or(|cloud| clouds.contains(&cloud)))
+        .cloned()
+        .collect();
+    let mut auditing = Auditing::new(inventory, &controls);
+    let classes = InterfaceClass::all(inventory);
+    for class in &classes {
+        interfaces(engine, inventory, class, &mut lint, &mut auditing)?;
+    }
+    let attached: BTreeSet<&GroupId> =
+        classes.iter().filter_map(|class| class.representative().groups.as_ref()).flatten().collect();
     for group in inventory.groups() {
         lint.findings.extend(references::findings(engine, inventory, group));
         alone(engine, inventory, group, &mut lint)?;
+        let subject = Subject::Group(group.id.clone());
+        auditing.structure(&subject, Checked::Group(inventory, group), |control| {
+            exposure::is_about_groups(control) && control.applies_to_group(group)
+        });
+        if !attached.contains(&group.id) {
+            auditing.unattached(engine, group)?;
+        }
     }
+    for interface in inventory.interfaces() {
+        let subject = Subject::Interface(interface.id.clone());
+        auditing.structure(&subject, Checked::Interface(inventory, interface), |control| {
+            exposure::is_about_interfaces(control) && control.applies_to_interface(inventory, interface)
+        });
+    }
+    lint.findings.extend(auditing.finish());
+    lint.findings.extend(exposure::quotas(inventory, &options.quotas));
     lint.findings.extend(groups::unattached(inventory));
     lint.findings.extend(groups::equal(engine, inventory)?);
     lint.findings.sort_by(|a, b| {
@@ -53,17 +114,28 @@ pub fn lint(engine: &dyn PolicyEngine, inventory: &Inventory) -> Result<Lint, An
     Ok(lint)
 }
 
+/// The clouds whose groups there are; where no group tells, the one that the engine is for.
+fn clouds(engine: &dyn PolicyEngine, inventory: &Inventory) -> BTreeSet<Cloud> {
+    let told: BTreeSet<Cloud> = inventory.groups().filter_map(|group| Cloud::of(group.kind?)).collect();
+    if !told.is_empty() {
+        return told;
+    }
+    [Cloud::Aws, Cloud::Alibaba].into_iter().filter(|cloud| cloud.engine() == engine.name()).collect()
+}
+
 /// The findings about the policies of a class of interfaces, for each of them.
 fn interfaces(
     engine: &dyn PolicyEngine,
     inventory: &Inventory,
     class: &InterfaceClass<'_>,
     lint: &mut Lint,
+    auditing: &mut Auditing<'_>,
 ) -> Result<(), AnalysisError> {
     let first = Subject::Interface(class.representative().id.clone());
     let (mut findings, mut removable, mut open) = (Vec::new(), RulesByDirection::new(), false);
     for direction in Direction::ALL {
         let policy = engine.lower(&Scope::new(inventory, class.representative(), direction))?;
+        auditing.class(class, &policy);
         let at = Where { subject: &first, direction, addresses: true };
         let judged = judge(&at, &policy, Ground::Addresses, |clause| keeps_kind(inventory, clause));
         removable.insert(direction, judged.removable);
