@@ -172,13 +172,12 @@ impl Part {
 impl Complex {
     /// As [`Clause::touch`].
     fn touch(&self, flow: &Flow, far: &impl FarEnd) -> Touch {
-        let (may, certain) = self.possible.fit(flow, far);
+        let (may, surely_within) = self.possible.fit(flow, far);
         if !may {
             return Touch::No;
         }
-        let certain =
-            if self.exact { certain } else { self.certain.as_ref().is_some_and(|part| part.fit(flow, far).1) };
-        if certain { Touch::Certain } else { Touch::May }
+        let certain = || self.exact || self.certain.as_ref().is_some_and(|part| part.fit(flow, far).1);
+        if surely_within && certain() { Touch::Certain } else { Touch::May }
     }
 }
 
