@@ -126,7 +126,7 @@ pub struct OverQuota {
     pub at_least: bool,
     /// How many there may be.
     pub limit: u64,
-    /// The number of the fact that gives the limit.
+    /// The number of the fact that gives the limit, or the name of the page for those that have none.
     pub fact: &'static str,
 }
 
@@ -195,7 +195,7 @@ fn attached(inventory: &Inventory) -> impl Iterator<Item = (&InterfaceId, Vec<&G
 /// The entries that prefix lists are made for.
 fn lists(inventory: &Inventory, limit: Option<u64>, fact: &'static str) -> impl Iterator<Item = OverQuota> {
     inventory.prefix_lists().filter_map(move |list| {
-        let entries = Figure { known: size(list), more: false };
+        let entries = Figure { known: size(list), more: list.max_entries.is_none() };
         entries.over(limit, QuotaSubject::PrefixList(list.id.clone()), "entries", fact)
     })
 }

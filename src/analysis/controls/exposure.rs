@@ -6,48 +6,63 @@ use super::ports::ports;
 use super::{Check, Control, Families, ServicePorts};
 use crate::analysis::severity::Severity;
 
-/// Administration of machines and clusters: SSH, RPC and file sharing of Windows, Docker, etcd, RDP, VNC, WinRM,
-/// Kubernetes and its nodes.
+/// Administration of machines and clusters.
 const ADMINISTRATION_TCP: [(u16, u16); 10] = [
-    (22, 22),
-    (135, 135),
-    (139, 139),
-    (445, 445),
-    (2375, 2376),
-    (3389, 3389),
-    (5900, 5901),
-    (5985, 5986),
-    (6443, 6443),
-    (10250, 10250),
+    (22, 22),       // SSH
+    (135, 135),     // RPC of Windows
+    (139, 139),     // NetBIOS
+    (445, 445),     // file sharing of Windows
+    (2375, 2376),   // Docker
+    (3389, 3389),   // remote desktop
+    (5900, 5901),   // VNC
+    (5985, 5986),   // WinRM
+    (6443, 6443),   // Kubernetes
+    (10250, 10250), // kubelet
 ];
-/// The same over UDP: management of hardware (IPMI), RDP.
-const ADMINISTRATION_UDP: [(u16, u16); 2] = [(623, 623), (3389, 3389)];
+/// The same over UDP.
+const ADMINISTRATION_UDP: [(u16, u16); 2] = [
+    (623, 623),   // IPMI
+    (3389, 3389), // remote desktop
+];
 
-/// Protocols that say passwords or contents in clear text: FTP, Telnet, POP3, IMAP, LDAP, the remote commands of
-/// BSD, rsync. The web's port 80 is none of them.
-const CLEAR_TCP: [(u16, u16); 7] = [(20, 21), (23, 23), (110, 110), (143, 143), (389, 389), (512, 514), (873, 873)];
-/// The same over UDP: TFTP, SNMP, LDAP.
-const CLEAR_UDP: [(u16, u16); 3] = [(69, 69), (161, 161), (389, 389)];
+/// Protocols that say passwords or contents in clear text. The web's port 80 is none of them.
+const CLEAR_TCP: [(u16, u16); 7] = [
+    (20, 21),   // FTP
+    (23, 23),   // Telnet
+    (110, 110), // POP3
+    (143, 143), // IMAP
+    (389, 389), // LDAP
+    (512, 514), // rexec, rlogin, rsh
+    (873, 873), // rsync
+];
+/// The same over UDP.
+const CLEAR_UDP: [(u16, u16); 3] = [
+    (69, 69),   // TFTP
+    (161, 161), // SNMP
+    (389, 389), // LDAP
+];
 
-/// Databases: SQL Server, Oracle, etcd, MySQL, mSQL, PostgreSQL, CouchDB, Redis, Cassandra, Elasticsearch,
-/// memcached, MongoDB.
+/// Databases and stores.
 const DATABASES_TCP: [(u16, u16); 13] = [
-    (1433, 1434),
-    (1521, 1521),
-    (2379, 2380),
-    (3306, 3306),
-    (4333, 4333),
-    (5432, 5432),
-    (5984, 5984),
-    (6379, 6379),
-    (9042, 9042),
-    (9200, 9200),
-    (9300, 9300),
-    (11211, 11211),
-    (27017, 27019),
+    (1433, 1434),   // SQL Server
+    (1521, 1521),   // Oracle
+    (2379, 2380),   // etcd
+    (3306, 3306),   // MySQL
+    (4333, 4333),   // mSQL
+    (5432, 5432),   // PostgreSQL
+    (5984, 5984),   // CouchDB
+    (6379, 6379),   // Redis
+    (9042, 9042),   // Cassandra
+    (9200, 9200),   // Elasticsearch
+    (9300, 9300),   // Elasticsearch, between nodes
+    (11211, 11211), // memcached
+    (27017, 27019), // MongoDB
 ];
-/// The same over UDP: the browser of SQL Server, memcached.
-const DATABASES_UDP: [(u16, u16); 2] = [(1434, 1434), (11211, 11211)];
+/// The same over UDP.
+const DATABASES_UDP: [(u16, u16); 2] = [
+    (1434, 1434),   // the browser of SQL Server
+    (11211, 11211), // memcached
+];
 
 /// Exposures of any group of any cloud, over both families.
 pub fn controls() -> Vec<Control> {

@@ -116,7 +116,7 @@ impl<'d> Openness<'d> {
     /// get through if that is asked for.
     pub(super) fn packets(&self, services: &[ServiceRanges; 2], certainty: Certainty) -> PacketSet {
         let [v4, v6] = services;
-        let wanted = |decision: &Decision| side(decision) == Some(certainty);
+        let wanted = |decision: &Decision| side(*decision) == Some(certainty);
         self.decided.packets_of([v4, v6], self.near.as_ref(), public(), wanted)
     }
 
@@ -149,7 +149,7 @@ impl<'d> Openness<'d> {
 }
 
 /// On which side of openness a decision stands; `None` if it opens nothing.
-fn side(decision: &Decision) -> Option<Certainty> {
+fn side(decision: Decision) -> Option<Certainty> {
     match (decision.verdict, decision.basis) {
         (_, Basis::NeverFiltered | Basis::Unfiltered) | (Verdict::Deny, _) => None,
         (Verdict::Allow, _) => Some(Certainty::Certain),
@@ -188,7 +188,7 @@ impl Row {
         let mut owners = [Vec::new(), Vec::new()];
         let [mut allowed, mut perhaps] = [Vec::new(), Vec::new()];
         for (decision, remotes) in parts {
-            let Some(side) = side(&decision) else { continue };
+            let Some(side) = side(decision) else { continue };
             let remotes = remotes.intersection(public());
             if remotes.is_empty() {
                 continue;

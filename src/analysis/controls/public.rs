@@ -17,7 +17,7 @@ pub const ANYWHERE: (u128, u128) = (3, 4);
 /// reached from the internet, with multicast and reserved space. Blocks for documentation are missing
 /// on purpose.
 const NOT_PUBLIC_V4: [(Ipv4Addr, u8); 12] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::UNSPECIFIED, 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(100, 64, 0, 0), 10),
     (Ipv4Addr::new(127, 0, 0, 0), 8),
@@ -54,8 +54,8 @@ fn blocks<A: Into<IpAddr> + Copy>(list: &[(A, u8)]) -> AddressSet {
 /// The public addresses of both families: those that are in no registry of special-purpose addresses, nor
 /// multicast, nor reserved.
 ///
-/// The blocks for documentation (192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24, 2001:db8::/32 and
-/// 3fff::/20) count as public: examples and tests write public hosts with them, and nothing else uses them.
+/// The blocks for documentation (192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24, `2001:db8::/32`
+/// and `3fff::/20`) count as public: examples and tests write public hosts with them, and nothing else uses them.
 pub fn public_addresses() -> AddressSet {
     PUBLIC.clone()
 }

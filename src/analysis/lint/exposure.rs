@@ -17,7 +17,7 @@ use crate::analysis::severity::Severity;
 use crate::engine::PolicyEngine;
 use crate::model::{Action, GroupId, Interface, InterfaceId, Inventory, RuleId, SecurityGroup};
 use crate::net::{AddressSet, Cidr, Direction, Family, common};
-use crate::policy::{Policy, service};
+use crate::policy::{Policy, RuleList, service};
 use crate::set::projection::ServiceRanges;
 use crate::set::{Decided, PacketSet, Services};
 
@@ -53,7 +53,7 @@ impl<'a> Auditing<'a> {
         // What has too many parts is told of elsewhere.
         let Ok(decided) = Decided::new(&judged) else { return };
         // Only rules about near addresses tell the interfaces of a class apart.
-        let clauses = || policy.lists().into_iter().flat_map(|list| list.clauses());
+        let clauses = || policy.lists().into_iter().flat_map(RuleList::clauses);
         if clauses().any(|clause| clause.extent.possible().local.is_some()) {
             for interface in class.members() {
                 let near: AddressSet =
@@ -211,14 +211,14 @@ fn severity(control: &Control, certain: bool) -> Severity {
 
 /// The rules that bring a violation about, with their groups.
 fn rules_of(policy: &Policy, violation: &Violation) -> Vec<(GroupId, RuleId)> {
-    let rule = |id| Some(policy.clause(id)?.provenance.rule()?);
+    let rule = |id| policy.clause(id)?.provenance.rule();
     let origins = violation.clauses.iter().filter_map(|id| rule(*id));
     origins.map(|origin| (origin.group.clone(), origin.rule.clone())).collect()
 }
 
 /// Services that are open to anywhere by several rules together, none of which is anywhere by itself.
 fn split_anywhere(policy: &Policy, openness: &Openness<'_>) -> Option<Finding> {
-    let clauses: Vec<_> = (policy.lists().into_iter().flat_map(|list| list.clauses()))
+    let clauses: Vec<_> = (policy.lists().into_iter().flat_map(RuleList::clauses))
         .filter(|clause| clause.action == Action::Allow && clause.provenance.rule().is_some())
         .collect();
     let mut packets = PacketSet::empty();
