@@ -3,6 +3,10 @@
 
 mod alone;
 mod classes;
+mod exposure;
 mod ground;
+mod reach;
 
 pub use classes::InterfaceClass;
+pub use exposure::{Exposure, exposure};
+pub use reach::{Link, Matrix, Outcome, Reach, ReachClass, ReachError, Reached};

@@ -1,0 +1,241 @@
+//! What a policy decides where both addresses are settled: by service and source port.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+pub(crate) use super::limits::Budget;
+use super::limits::SetError;
+use super::plane::services_of;
+use super::split::{Coordinate, Service, Split};
+use crate::net::{AddressSet, Cidr, Family, PortRange, common};
+use crate::policy::{Extent, Outline, Policy, Space, Touch, Verdict};
+
+/// Labels by service and source port.
+pub(crate) type Grid<L> = Split<Service, Arc<Split<u16, L>>>;
+
+/// One label everywhere.
+pub(crate) fn uniform<L: PartialEq>(label: L) -> Grid<L> {
+    Split::uniform(Arc::new(Split::uniform(label)))
+}
+
+/// Both at once, each pair of labels made into one.
+pub(crate) fn zip<A: PartialEq, B: PartialEq, R: PartialEq>(
+    ours: &Grid<A>,
+    theirs: &Grid<B>,
+    f: impl Fn(&A, &B) -> R,
+) -> Grid<R> {
+    let zipped: Result<_, std::convert::Infallible> = ours.zip(theirs, |ours, theirs| {
+        let row: Result<_, std::convert::Infallible> = ours.zip(theirs, |a, b| Ok(f(a, b)));
+        let Ok(row) = row;
+        Ok(Arc::new(row))
+    });
+    let Ok(zipped) = zipped;
+    zipped
+}
+
+/// The same with other labels.
+pub(crate) fn map<L: PartialEq, R: PartialEq>(grid: &Grid<L>, f: impl Fn(&L) -> R) -> Grid<R> {
+    grid.map(|row| Arc::new(row.map(&f)))
+}
+
+/// A set of parts of a policy, a bit for each by its place.
+pub(crate) type Touched = Box<[u64]>;
+
+/// The extents of the clauses of a policy, and what is decided by those that touch a packet.
+#[derive(Debug)]
+pub(crate) struct Parts<'p> {
+    parts: Vec<Part<'p>>,
+    outline: Outline,
+}
+
+/// One extent of a clause.
+#[derive(Debug)]
+pub(crate) struct Part<'p> {
+    clause: u32,
+    touch: Touch,
+    space: &'p Space,
+    /// What else a packet must lie in: of what is certain only that counts which is possible.
+    within: Option<&'p Space>,
+}
+
+impl<'p> Parts<'p> {
+    /// The extents of all clauses, in the order in which they decide.
+    pub(crate) fn new(policy: &'p Policy) -> Self {
+        let clauses = policy.lists().into_iter().flat_map(|list| list.clauses());
+        let mut parts = Vec::new();
+        for (clause, number) in clauses.zip(0_u32..) {
+            let possible = clause.extent.possible();
+            if matches!(clause.extent, Extent::Exact(_)) {
+                parts.push(Part { clause: number, touch: Touch::Certain, space: possible, within: None });
+                continue;
+            }
+            // What certainly matches ends the walk, so it comes first.
+            if let Some(certain) = clause.extent.certain() {
+                parts.push(Part { clause: number, touch: Touch::Certain, space: certain, within: Some(possible) });
+            }
+            parts.push(Part { clause: number, touch: Touch::May, space: possible, within: None });
+        }
+        Self { parts, outline: policy.outline() }
+    }
+
+    /// The parts, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Part<'p>> {
+        self.parts.iter()
+    }
+
+    /// No part.
+    pub(crate) fn none(&self) -> Touched {
+        vec![0; self.parts.len().div_ceil(64)].into()
+    }
+
+    /// The near addresses that some part asks for, and not any.
+    pub(crate) fn locals(&self) -> Vec<Cidr> {
+        let mut blocks: Vec<Cidr> = self.parts.iter().flat_map(Part::spaces).filter_map(|space| space.local).collect();
+        blocks.sort();
+        blocks.dedup();
+        blocks
+    }
+
+    /// The verdicts on packets of a family whose addresses lie in these parts and in no others.
+    ///
+    /// # Errors
+    /// [`SetError`] if the parts cut services and source ports too often for what is left to spend.
+    pub(crate) fn verdicts(
+        &self,
+        family: Family,
+        touched: &Touched,
+        budget: &mut Budget,
+    ) -> Result<Grid<Verdict>, SetError> {
+        let areas: Vec<(usize, Area)> =
+            members(touched).filter_map(|place| Some((place, self.parts.get(place)?.area(family)?))).collect();
+        let mut events: Vec<(Service, usize)> = Vec::new();
+        for (index, (_, area)) in areas.iter().enumerate() {
+            for (first, last) in &area.services {
+                events.push((*first, index));
+                events.extend(last.after().map(|end| (end, index)));
+            }
+        }
+        budget.steps(events.len())?;
+        events.sort_unstable();
+        let mut active: Touched = vec![0; areas.len().div_ceil(64)].into();
+        let mut known: HashMap<Touched, Arc<Split<u16, Verdict>>, foldhash::fast::RandomState> = HashMap::default();
+        let mut grid = Split::start(events.len() + 1);
+        let mut events = events.into_iter().peekable();
+        let mut start = Some(Service::FIRST);
+        while let Some(first) = start {
+            // An area whose ranges touch ends and begins at one place, and stays.
+            while let Some((_, index)) = events.next_if(|(at, _)| *at <= first) {
+                flip(&mut active, index);
+            }
+            budget.steps(active.len() + 1)?;
+            let row = if let Some(row) = known.get(&active) {
+                row.clone()
+            } else {
+                let row = Arc::new(self.sources(&areas, &active, budget)?);
+                known.insert(active.clone(), row.clone());
+                row
+            };
+            start = events.peek().map(|(at, _)| *at);
+            grid.extend_to(start.and_then(Service::before).unwrap_or(Service::LAST), row);
+        }
+        budget.cells(grid.len())?;
+        Ok(grid)
+    }
+
+    /// The verdicts by source port, where only these areas are active.
+    fn sources(
+        &self,
+        areas: &[(usize, Area)],
+        active: &Touched,
+        budget: &mut Budget,
+    ) -> Result<Split<u16, Verdict>, SetError> {
+        let areas: Vec<&(usize, Area)> = members(active).filter_map(|index| areas.get(index)).collect();
+        let mut starts: Vec<u16> = vec![0];
+        for (first, last) in areas.iter().filter_map(|(_, area)| area.sources) {
+            starts.push(first);
+            starts.extend(last.after());
+        }
+        starts.sort_unstable();
+        starts.dedup();
+        budget.steps(starts.len().saturating_mul(areas.len() + 1))?;
+        let mut split = Split::start(starts.len());
+        let mut lasts = starts.iter().skip(1).map(|start| start.before().unwrap_or(0));
+        for start in &starts {
+            let here = |area: &Area| area.sources.is_none_or(|(first, last)| first <= *start && *start <= last);
+            let touching: Vec<&Part<'_>> =
+                areas.iter().filter(|(_, area)| here(area)).filter_map(|(place, _)| self.parts.get(*place)).collect();
+            let of_list = |list: Range<u32>| {
+                let parts = touching.iter().filter(move |part| list.contains(&part.clause));
+                parts.map(|part| (part.clause, part.touch))
+            };
+            let verdict = self.outline.decide(of_list).verdict;
+            split.extend_to(lasts.next().unwrap_or(u16::MAX), verdict);
+        }
+        Ok(split)
+    }
+}
+
+/// The services and source ports of a part.
+#[derive(Debug)]
+struct Area {
+    services: Vec<(Service, Service)>,
+    sources: Option<(u16, u16)>,
+}
+
+impl Area {
+    /// `None` if the space has no packet of the family.
+    fn of(space: &Space, family: Family) -> Option<Self> {
+        let services = services_of(&space.selector, family, space.source_ports.is_some());
+        let sources = space.source_ports.filter(|ports| *ports != PortRange::ALL);
+        (!services.is_empty()).then(|| Self { services, sources: sources.map(|ports| (ports.first(), ports.last())) })
+    }
+
+    fn within(self, other: &Self) -> Option<Self> {
+        let services = common(&self.services, &other.services);
+        let sources = match (self.sources, other.sources) {
+            (Some(a), Some(b)) => Some((a.0.max(b.0), a.1.min(b.1))),
+            (one, other) => one.or(other),
+        };
+        let empty = services.is_empty() || sources.is_some_and(|(first, last)| first > last);
+        (!empty).then_some(Self { services, sources })
+    }
+}
+
+impl<'p> Part<'p> {
+    fn spaces(&self) -> impl Iterator<Item = &'p Space> {
+        std::iter::once(self.space).chain(self.within)
+    }
+
+    /// Far addresses of the part are in all of these sets.
+    pub(crate) fn remotes(&self) -> impl Iterator<Item = &'p Arc<AddressSet>> {
+        self.spaces().map(|space| &space.remote)
+    }
+
+    /// Near addresses of the part are in all of these blocks.
+    pub(crate) fn locals(&self) -> impl Iterator<Item = Cidr> {
+        self.spaces().filter_map(|space| space.local)
+    }
+
+    fn area(&self, family: Family) -> Option<Area> {
+        let area = Area::of(self.space, family)?;
+        match self.within {
+            Some(space) => area.within(&Area::of(space, family)?),
+            None => Some(area),
+        }
+    }
+}
+
+/// Puts a part in, or takes it out.
+pub(crate) fn flip(set: &mut Touched, place: usize) {
+    if let Some(word) = set.get_mut(place / 64) {
+        *word ^= 1 << (place % 64);
+    }
+}
+
+fn members(set: &Touched) -> impl Iterator<Item = usize> {
+    set.iter()
+        .enumerate()
+        .flat_map(|(word, bits)| (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| 64 * word + bit))
+}
