@@ -9,6 +9,7 @@ pub(crate) use super::limits::Budget;
 use super::limits::SetError;
 use super::plane::services_of;
 use super::split::{Coordinate, Service, Split};
+use crate::model::Action;
 use crate::net::{AddressSet, Cidr, Family, PortRange, common};
 use crate::policy::{Extent, Outline, Policy, Space, Touch, Verdict};
 
@@ -48,12 +49,36 @@ pub(crate) type Touched = Box<[u64]>;
 pub(crate) struct Parts<'p> {
     parts: Vec<Part<'p>>,
     outline: Outline,
+    /// The fallback of the only list; `None` if there are several lists.
+    only: Option<Option<Verdict>>,
+}
+
+/// What verdicts depend on, for policies of one list: equal for equal verdicts in most cases, and never for
+/// others.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    family: Family,
+    fallback: Option<Verdict>,
+    /// The areas that are touched, with action and certainty.
+    touched: Vec<(u32, Action, bool)>,
+}
+
+/// Areas of services and source ports, numbered.
+#[derive(Debug, Default)]
+pub(crate) struct Areas(HashMap<Area, u32, foldhash::fast::RandomState>);
+
+impl Areas {
+    fn number(&mut self, area: Area) -> u32 {
+        let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        *self.0.entry(area).or_insert(next)
+    }
 }
 
 /// One extent of a clause.
 #[derive(Debug)]
 pub(crate) struct Part<'p> {
     clause: u32,
+    action: Action,
     touch: Touch,
     space: &'p Space,
     /// What else a packet must lie in: of what is certain only that counts which is possible.
@@ -66,18 +91,52 @@ impl<'p> Parts<'p> {
         let clauses = policy.lists().into_iter().flat_map(|list| list.clauses());
         let mut parts = Vec::new();
         for (clause, number) in clauses.zip(0_u32..) {
-            let possible = clause.extent.possible();
+            let (possible, action) = (clause.extent.possible(), clause.action);
             if matches!(clause.extent, Extent::Exact(_)) {
-                parts.push(Part { clause: number, touch: Touch::Certain, space: possible, within: None });
+                parts.push(Part { clause: number, action, touch: Touch::Certain, space: possible, within: None });
                 continue;
             }
             // What certainly matches ends the walk, so it comes first.
             if let Some(certain) = clause.extent.certain() {
-                parts.push(Part { clause: number, touch: Touch::Certain, space: certain, within: Some(possible) });
+                parts.push(Part {
+                    clause: number,
+                    action,
+                    touch: Touch::Certain,
+                    space: certain,
+                    within: Some(possible),
+                });
             }
-            parts.push(Part { clause: number, touch: Touch::May, space: possible, within: None });
+            parts.push(Part { clause: number, action, touch: Touch::May, space: possible, within: None });
         }
-        Self { parts, outline: policy.outline() }
+        let only = match policy.lists().as_slice() {
+            [list] => Some(list.fallback().verdict),
+            _ => None,
+        };
+        Self { parts, outline: policy.outline(), only }
+    }
+
+    /// The number of the area of each part over a family, where it has one.
+    pub(crate) fn areas(&self, family: Family, areas: &mut Areas) -> Vec<Option<u32>> {
+        self.parts.iter().map(|part| part.area(family).map(|area| areas.number(area))).collect()
+    }
+
+    /// What the verdicts on packets in these parts and in no others depend on, given the areas of all parts;
+    /// `None` if the policy has several lists.
+    pub(crate) fn key(&self, family: Family, areas: &[Option<u32>], touched: &Touched) -> Option<Key> {
+        let mut key = Key { family, fallback: self.only?, touched: Vec::new() };
+        let mut begin = 0;
+        for place in members(touched) {
+            let (Some(part), Some(Some(area))) = (self.parts.get(place), areas.get(place)) else { continue };
+            if key.touched.last().is_some_and(|(_, action, _)| *action != part.action) {
+                key.touched.get_mut(begin..).unwrap_or_default().sort_unstable();
+                begin = key.touched.len();
+            }
+            key.touched.push((*area, part.action, part.touch == Touch::Certain));
+        }
+        // Among neighbours of one action, order does not matter, nor how many there are.
+        key.touched.get_mut(begin..).unwrap_or_default().sort_unstable();
+        key.touched.dedup();
+        Some(key)
     }
 
     /// The parts, in order.
@@ -178,7 +237,7 @@ impl<'p> Parts<'p> {
 }
 
 /// The services and source ports of a part.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct Area {
     services: Vec<(Service, Service)>,
     sources: Option<(u16, u16)>,

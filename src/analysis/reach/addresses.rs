@@ -46,10 +46,6 @@ impl Addresses {
         number(self.all.len())
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = IpAddr> {
-        self.all.iter().copied()
-    }
-
     pub(super) fn place(&self, address: IpAddr) -> Option<u32> {
         self.all.binary_search(&address).ok().map(number)
     }
@@ -71,9 +67,10 @@ impl Addresses {
         self.known = HashMap::default();
     }
 
-    /// The places of the addresses in a set, in order; runs neither touch nor overlap.
-    pub(super) fn spans(&mut self, set: &Arc<AddressSet>) -> Spans {
-        if set.range_count() <= MANY {
+    /// The places of the addresses in a set, in order; runs neither touch nor overlap. Remembered if they will
+    /// be asked for again.
+    pub(super) fn spans(&mut self, set: &Arc<AddressSet>, again: bool) -> Spans {
+        if !again || set.range_count() <= MANY {
             return self.fresh(set).into();
         }
         let key = Arc::as_ptr(set).addr();
@@ -128,7 +125,7 @@ mod tests {
         assert_eq!(addresses.place("10.0.0.9".parse().unwrap()), Some(2));
         let mut spans = |blocks: &[&str]| {
             let set: AddressSet = blocks.iter().map(|block| block.parse::<Cidr>().unwrap()).collect();
-            addresses.spans(&Arc::new(set)).to_vec()
+            addresses.spans(&Arc::new(set), true).to_vec()
         };
         assert_eq!(spans(&["0.0.0.0/0"]), [(0, 4)]);
         assert_eq!(spans(&["0.0.0.0/0", "::/0"]), [(0, 5)]);

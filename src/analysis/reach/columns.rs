@@ -22,26 +22,19 @@ impl Columns {
     }
 
     /// Splits classes by the rows of a table. Of each, the places with the most frequent row stay in their
-    /// class, so the cost is that of the others; of a table about some places, those it is not about stay.
+    /// class, so the cost is that of the others.
     pub(super) fn split(&mut self, table: &Table, count: u32) {
-        for runs in &table.locals {
-            let usual = table.only.is_none().then(|| usual(runs.iter(count))).flatten();
+        for runs in table {
+            let usual = usual(runs.iter(count));
             let mut moved: HashMap<(u32, Row), u32, foldhash::fast::RandomState> = HashMap::default();
-            let size = table.only.as_ref().map_or(count, |only| super::addresses::number(only.len()));
-            for (start, end, row) in runs.iter(size).filter(|(_, _, row)| Some(*row) != usual) {
-                for place in start..end {
-                    let place = match &table.only {
-                        None => Some(place),
-                        Some(only) => usize::try_from(place).ok().and_then(|index| only.get(index)).copied(),
-                    };
-                    let place = place.and_then(|place| usize::try_from(place).ok());
-                    if let Some(class) = place.and_then(|place| self.class.get_mut(place)) {
-                        let next = &mut self.next;
-                        *class = *moved.entry((*class, row)).or_insert_with(|| {
-                            *next += 1;
-                            *next - 1
-                        });
-                    }
+            for (start, end, row) in runs.iter(count).filter(|(_, _, row)| Some(*row) != usual) {
+                let places = usize::try_from(start).unwrap_or(usize::MAX)..usize::try_from(end).unwrap_or(usize::MAX);
+                for class in self.class.get_mut(places).unwrap_or_default() {
+                    let next = &mut self.next;
+                    *class = *moved.entry((*class, row)).or_insert_with(|| {
+                        *next += 1;
+                        *next - 1
+                    });
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use super::ReachError;
 use super::addresses::own_addresses;
-use super::reached::Reached;
+use super::reached::{Fates, Reached};
 use crate::engine::{PolicyEngine, Scope};
 use crate::model::{Interface, Inventory};
 use crate::net::{Direction, Family};
@@ -20,7 +20,7 @@ pub(super) fn between(
     let egress = engine.lower(&Scope::new(inventory, from, Direction::Egress).towards(to))?;
     let ingress = engine.lower(&Scope::new(inventory, to, Direction::Ingress).towards(from))?;
     let (egress, ingress) = (Parts::new(&egress), Parts::new(&ingress));
-    let mut pairs = Vec::new();
+    let mut fates = Fates::default();
     for sender in own_addresses(from).iter().copied() {
         let family = Family::of(sender);
         for receiver in own_addresses(to).iter().copied().filter(|receiver| Family::of(*receiver) == family) {
@@ -34,8 +34,9 @@ pub(super) fn between(
                 }
                 parts.verdicts(family, &touched, &mut budget)
             };
-            pairs.push((family, row(&egress, sender, receiver)?, row(&ingress, receiver, sender)?));
+            let (out, into) = (row(&egress, sender, receiver)?, row(&ingress, receiver, sender)?);
+            fates = fates.or(&Fates::new(family, &out, &into));
         }
     }
-    Ok(Reached::of(false, pairs.iter().map(|(family, egress, ingress)| (*family, egress, ingress))))
+    Ok(fates.reached(false))
 }

@@ -7,14 +7,13 @@ use hashbrown::HashMap;
 
 use super::ReachError;
 use super::addresses::{Addresses, number, own_addresses};
-use super::far::{Joins, References, Sight};
+use super::far::{Appearances, Others};
 use super::table::{Row, Rows, Runs, Table};
 use crate::analysis::classes::InterfaceClass;
 use crate::engine::{PolicyEngine, Scope};
-use crate::model::{Interface, InterfaceId, Inventory, NicType};
+use crate::model::Inventory;
 use crate::net::{Cidr, Direction, Family};
 use crate::policy::Policy;
-use crate::set::SetError;
 use crate::set::grid::{Budget, Parts};
 
 /// What a class of interfaces decides in one direction.
@@ -22,9 +21,11 @@ use crate::set::grid::{Budget, Parts};
 pub(super) struct End {
     /// For interfaces that are known by their addresses.
     plain: Table,
-    /// For interfaces in other VPCs, as they appear.
+    /// For interfaces in other VPCs.
     others: Vec<Table>,
-    by_appearance: HashMap<u32, usize, foldhash::fast::RandomState>,
+    /// Those that are somebody to the policy, and the VPCs in which all others are nobody.
+    somebody: HashMap<u32, usize, foldhash::fast::RandomState>,
+    nobody: Vec<(usize, Vec<usize>)>,
     /// The kinds of own addresses, by place; empty if they are all of kind 0.
     locals: HashMap<u32, u32, foldhash::fast::RandomState>,
 }
@@ -35,46 +36,25 @@ impl End {
         self.locals.get(&place).copied().unwrap_or_default()
     }
 
-    /// The row at an own address of this kind towards a place of an interface that appears so.
-    pub(super) fn row(&self, local: u32, appearance: u32, place: u32) -> Option<Row> {
-        let other = self.by_appearance.get(&appearance).and_then(|other| self.others.get(*other));
-        other.unwrap_or(&self.plain).row(local, place)
+    /// The rows at an own address of this kind towards interfaces in this VPC that appear so.
+    pub(super) fn runs(&self, local: u32, vpc: usize, appearance: u32) -> Option<&Runs> {
+        let nobody = || self.nobody.iter().find(|(_, vpcs)| vpcs.contains(&vpc)).map(|(table, _)| table);
+        let table = if self.others.is_empty() {
+            &self.plain
+        } else {
+            let other = self.somebody.get(&appearance).or_else(nobody);
+            other.and_then(|other| self.others.get(*other)).unwrap_or(&self.plain)
+        };
+        table.get(usize::try_from(local).ok()?)
+    }
+
+    /// The row at an own address of this kind towards a place of an interface.
+    pub(super) fn row(&self, local: u32, vpc: usize, appearance: u32, place: u32) -> Option<Row> {
+        self.runs(local, vpc, appearance)?.at(place)
     }
 
     pub(super) fn tables(&self) -> impl Iterator<Item = &Table> {
         std::iter::once(&self.plain).chain(&self.others)
-    }
-}
-
-/// What interfaces look like to references in other VPCs, at most.
-#[derive(Debug)]
-pub(super) struct Appearances<'i> {
-    /// By number: one interface that looks so, and the addresses of all.
-    all: Vec<(&'i Interface, Vec<IpAddr>)>,
-    pub(super) of: BTreeMap<&'i InterfaceId, u32>,
-}
-
-impl<'i> Appearances<'i> {
-    fn new(classes: &[InterfaceClass<'i>]) -> Self {
-        let mut known: BTreeMap<(usize, bool, Option<&InterfaceId>), u32> = BTreeMap::new();
-        let (mut all, mut of) = (Vec::new(), BTreeMap::new());
-        for (class, members) in classes.iter().enumerate() {
-            for interface in members.members() {
-                // A public card has other addresses than groups know it by.
-                let alone = (interface.nic == Some(NicType::Internet)).then_some(&interface.id);
-                let next = number(all.len());
-                let appearance = *known.entry((class, interface.addresses_unknown, alone)).or_insert(next);
-                if appearance == next {
-                    all.push((*interface, Vec::new()));
-                }
-                let slot = usize::try_from(appearance).ok().and_then(|appearance| all.get_mut(appearance));
-                if let Some((_, addresses)) = slot {
-                    addresses.extend(own_addresses(interface));
-                }
-                of.insert(&interface.id, appearance);
-            }
-        }
-        Self { all, of }
     }
 }
 
@@ -85,27 +65,17 @@ pub(super) struct Fleet<'i> {
     inventory: &'i Inventory,
     pub(super) addresses: Addresses,
     pub(super) rows: Rows,
-    pub(super) joins: Joins<'i>,
     pub(super) appearances: Appearances<'i>,
-}
-
-/// A policy towards interfaces in other VPCs that look the same.
-struct Towards {
-    policy: Policy,
-    appearances: Vec<u32>,
-    addresses: Addresses,
 }
 
 impl<'i> Fleet<'i> {
     pub(super) fn new(engine: &'i dyn PolicyEngine, inventory: &'i Inventory, classes: &[InterfaceClass<'i>]) -> Self {
-        let addresses = inventory.interfaces().flat_map(own_addresses).copied();
         Self {
             engine,
             inventory,
-            addresses: Addresses::new(addresses),
+            addresses: Addresses::new(inventory.interfaces().flat_map(own_addresses).copied()),
             rows: Rows::default(),
-            joins: Joins::new(inventory),
-            appearances: Appearances::new(classes),
+            appearances: Appearances::new(inventory, classes),
         }
     }
 
@@ -118,54 +88,25 @@ impl<'i> Fleet<'i> {
     ) -> Result<End, ReachError> {
         let scope = Scope::new(self.inventory, class.representative(), direction);
         let plain = self.engine.lower(&scope)?;
-        let mut others = self.towards_others(&scope)?;
+        let Others { nobody, somebody } = self.appearances.others(&scope);
+        let fars = somebody.iter().map(|seen| &seen.far).chain(nobody.iter().map(|(far, _)| far));
+        let others: Vec<Policy> =
+            fars.map(|far| self.engine.lower(&scope.clone().towards(far))).collect::<Result<_, _>>()?;
         let parts = Parts::new(&plain);
         let mut blocks = parts.locals();
-        blocks.extend(others.iter().flat_map(|other| Parts::new(&other.policy).locals()));
+        blocks.extend(others.iter().flat_map(|other| Parts::new(other).locals()));
         let (kinds, locals) = self.local_kinds(class, &blocks);
-        let table = |parts: &Parts<'_>, addresses: &mut Addresses, rows: &mut Rows, budget: &mut Budget| {
-            kinds
-                .iter()
-                .map(|local| Runs::new(parts, *local, addresses, rows, budget))
-                .collect::<Result<Vec<Runs>, SetError>>()
+        let mut table = |parts: &Parts<'_>, again: bool| -> Result<Table, ReachError> {
+            let (addresses, rows) = (&mut self.addresses, &mut self.rows);
+            let runs = kinds.iter().map(|local| Runs::new(parts, (*local, again), addresses, rows, budget));
+            Ok(runs.collect::<Result<Table, _>>()?)
         };
-        let plain = Table { only: None, locals: table(&parts, &mut self.addresses, &mut self.rows, budget)? };
-        let mut end = End { plain, others: Vec::new(), by_appearance: HashMap::default(), locals };
-        for other in &mut others {
-            let only = other.addresses.iter().filter_map(|address| self.addresses.place(address)).collect();
-            let parts = Parts::new(&other.policy);
-            let locals = table(&parts, &mut other.addresses, &mut self.rows, budget)?;
-            end.by_appearance.extend(other.appearances.iter().map(|appearance| (*appearance, end.others.len())));
-            end.others.push(Table { only: Some(only), locals });
-        }
-        Ok(end)
-    }
-
-    /// The policy towards interfaces in other VPCs that are joined, once for all that references see alike.
-    fn towards_others(&self, scope: &Scope<'i>) -> Result<Vec<Towards>, ReachError> {
-        let references = References::new(self.inventory, scope.interface, scope.direction);
-        let mut sights: BTreeMap<Sight<'i>, Vec<u32>> = BTreeMap::new();
-        for ((far, _), appearance) in self.appearances.all.iter().zip(0..) {
-            if self.joins.joined(scope.interface.vpc.as_ref(), far.vpc.as_ref())
-                && let Some(sight) = references.sight(far)
-            {
-                sights.entry(sight).or_default().push(appearance);
-            }
-        }
-        let mut all = Vec::new();
-        for appearances in sights.into_values() {
-            let looks = || appearances.iter().filter_map(|appearance| self.appearances.all.get(place(*appearance)));
-            let Some((example, _)) = looks().next() else { continue };
-            let addresses: Vec<IpAddr> = looks().flat_map(|(_, addresses)| addresses).copied().collect();
-            // One interface that stands for all of them has their addresses; a public card is by itself.
-            let mut far = (*example).clone();
-            if far.nic != Some(NicType::Internet) {
-                far.addresses.clone_from(&addresses);
-            }
-            let policy = self.engine.lower(&scope.clone().towards(&far))?;
-            all.push(Towards { policy, addresses: Addresses::new(addresses), appearances });
-        }
-        Ok(all)
+        let plain = table(&parts, true)?;
+        let others = others.iter().map(|other| table(&Parts::new(other), false)).collect::<Result<Vec<_>, _>>()?;
+        let nobody = (somebody.len()..).zip(nobody).map(|(table, (_, vpcs))| (table, vpcs)).collect();
+        let seen = somebody.iter().enumerate();
+        let seen = seen.flat_map(|(table, seen)| seen.appearances.iter().map(move |appearance| (*appearance, table)));
+        Ok(End { plain, others, somebody: seen.collect(), nobody, locals })
     }
 
     /// Own addresses of a class by which of the blocks they are in: one for each kind, and the kind of each
@@ -193,8 +134,4 @@ impl<'i> Fleet<'i> {
         }
         (kinds, locals)
     }
-}
-
-fn place(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }

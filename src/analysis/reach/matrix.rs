@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
-use super::reached::Reached;
+use super::reached::{Fates, Reached};
 use super::table::Row;
-use super::{Reach, ReachClass};
+use super::{Reach, ReachClass, Spot};
 
 /// What becomes of traffic from the interfaces of one class to those of another.
 #[derive(Debug, Clone)]
@@ -48,57 +48,85 @@ impl Outcome {
     }
 }
 
-/// Pairs of rows, of egress and ingress.
-type Pairs = Box<[(Row, Row)]>;
+type Known<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
-/// What was computed before.
+/// What was computed before. What becomes of traffic has a number, equal results the same.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    known: HashMap<Pairs, Arc<Reached>, foldhash::fast::RandomState>,
-    /// What is equal is kept once.
-    results: HashSet<Arc<Reached>, foldhash::fast::RandomState>,
-    pairs: Vec<(Row, Row)>,
+    results: Vec<(Fates, Arc<Reached>)>,
+    numbers: Known<Fates, u32>,
+    /// By rows of egress and ingress.
+    pairs: Known<(Row, Row), u32>,
+    /// By the numbers of two results, of what they come to together.
+    both: Known<(u32, u32), u32>,
+}
+
+impl Memory {
+    fn number(&mut self, fates: Fates) -> u32 {
+        let next = super::addresses::number(self.results.len());
+        *self.numbers.entry(fates).or_insert_with_key(|fates| {
+            self.results.push((fates.clone(), Arc::new(fates.reached(true))));
+            next
+        })
+    }
+
+    fn get(&self, number: u32) -> Option<&(Fates, Arc<Reached>)> {
+        self.results.get(usize::try_from(number).ok()?)
+    }
+
+    /// What becomes of traffic between two addresses more.
+    fn and(&mut self, before: Option<u32>, reach: &Reach<'_>, out: Row, into: Row) -> Option<u32> {
+        let pair = if let Some(pair) = self.pairs.get(&(out, into)) {
+            *pair
+        } else {
+            let (family, egress) = reach.rows.get(out)?;
+            let (_, ingress) = reach.rows.get(into)?;
+            let pair = self.number(Fates::new(*family, egress, ingress));
+            self.pairs.insert((out, into), pair);
+            pair
+        };
+        let Some(before) = before.filter(|before| *before != pair) else { return Some(pair) };
+        if let Some(both) = self.both.get(&(before, pair)) {
+            return Some(*both);
+        }
+        let together = self.get(before)?.0.or(&self.get(pair)?.0);
+        let together = self.number(together);
+        self.both.insert((before, pair), together);
+        Some(together)
+    }
 }
 
 impl<'i> Reach<'i> {
-    /// What becomes of traffic from a class to another.
-    pub(super) fn judge(&self, from: usize, to: usize, memory: &mut Memory) -> Outcome {
-        let class = |place: usize| {
-            let class = self.classes.get(place)?;
-            Some((class, self.ends.get(class.policies)?))
-        };
-        let (Some((from, [egress, _])), Some((to, [_, ingress]))) = (class(from), class(to)) else {
-            return Outcome::NoCommonFamily;
-        };
-        let vpc = |class: &ReachClass<'i>| class.members.first().and_then(|interface| interface.vpc.as_ref());
-        if !self.joins.joined(vpc(from), vpc(to)) {
+    /// What becomes of traffic from a class to another, given the rows of ingress for each pair of their
+    /// addresses.
+    fn judge_by(
+        &self,
+        (from, to): (&ReachClass<'i>, &ReachClass<'i>),
+        ingress: impl Fn((usize, &Spot), (usize, &Spot)) -> Option<Row>,
+        memory: &mut Memory,
+    ) -> Outcome {
+        if !self.vpcs.joined(from.vpc, to.vpc) {
             return Outcome::NotJoined;
         }
-        memory.pairs.clear();
-        for sender in &from.spots {
-            let family = self.addresses.family(sender.place);
-            for receiver in to.spots.iter().filter(|receiver| self.addresses.family(receiver.place) == family) {
-                let out = egress.row(sender.egress, to.appearance, receiver.place);
-                let into = ingress.row(receiver.ingress, from.appearance, sender.place);
-                memory.pairs.extend(out.zip(into));
+        let Some([egress, _]) = self.ends.get(from.policies) else { return Outcome::NoCommonFamily };
+        let mut found = None;
+        for sender in from.spots.iter().enumerate() {
+            let runs = egress.runs(sender.1.egress, to.vpc, to.appearance);
+            for receiver in to.spots.iter().enumerate().filter(|(_, receiver)| self.one_family(sender.1, receiver)) {
+                let (out, into) = (runs.and_then(|runs| runs.at(receiver.1.place)), ingress(sender, receiver));
+                if let (Some(out), Some(into)) = (out, into) {
+                    found = memory.and(found, self, out, into);
+                }
             }
         }
-        memory.pairs.sort_unstable();
-        memory.pairs.dedup();
-        if memory.pairs.is_empty() {
-            return Outcome::NoCommonFamily;
+        match found.and_then(|number| memory.get(number)) {
+            Some((_, reached)) => Outcome::Judged(reached.clone()),
+            None => Outcome::NoCommonFamily,
         }
-        if let Some(reached) = memory.known.get(memory.pairs.as_slice()) {
-            return Outcome::Judged(reached.clone());
-        }
-        let rows = memory.pairs.iter().filter_map(|(out, into)| {
-            let (family, out) = self.rows.get(*out)?;
-            Some((*family, &**out, &*self.rows.get(*into)?.1))
-        });
-        let reached = Arc::new(Reached::of(true, rows));
-        let reached = memory.results.get_or_insert(reached).clone();
-        memory.known.insert(memory.pairs.as_slice().into(), reached.clone());
-        Outcome::Judged(reached)
+    }
+
+    fn one_family(&self, one: &Spot, other: &Spot) -> bool {
+        self.addresses.family(one.place) == self.addresses.family(other.place)
     }
 
     /// A link between two classes; `None` if there are no two interfaces.
@@ -107,9 +135,22 @@ impl<'i> Reach<'i> {
         if from == to && !sender.has_pairs() {
             return None;
         }
-        Some(Link { from: sender, to: receiver, outcome: self.judge(from, to, memory) })
+        let outcome = self.judge(sender, receiver, memory);
+        Some(Link { from: sender, to: receiver, outcome })
+    }
+
+    /// What becomes of traffic from a class to another.
+    pub(super) fn judge(&self, from: &ReachClass<'i>, to: &ReachClass<'i>, memory: &mut Memory) -> Outcome {
+        let Some([_, ingress]) = self.ends.get(to.policies) else { return Outcome::NoCommonFamily };
+        let row = |(_, sender): (usize, &Spot), (_, receiver): (usize, &Spot)| {
+            ingress.row(receiver.ingress, from.vpc, from.appearance, sender.place)
+        };
+        self.judge_by((from, to), row, memory)
     }
 }
+
+/// How many senders are looked up in the tables of a receiver together, while these are at hand.
+const BLOCK: usize = 64;
 
 /// The links between all classes, sender by sender.
 #[derive(Debug)]
@@ -118,11 +159,57 @@ pub struct Matrix<'r, 'i> {
     memory: Memory,
     from: usize,
     to: usize,
+    block: Block,
+}
+
+/// The rows of ingress at all receivers for some senders.
+#[derive(Debug, Default)]
+struct Block {
+    /// Where the addresses of each receiver begin, and those of each sender of the block.
+    receivers: Vec<usize>,
+    senders: Vec<usize>,
+    /// How many addresses the senders have.
+    width: usize,
+    rows: Vec<Option<Row>>,
+}
+
+impl Block {
+    /// For the senders from this one on.
+    fn fill(&mut self, reach: &Reach<'_>, from: usize) {
+        let senders = || reach.classes.iter().skip(from).take(BLOCK);
+        self.senders = begins(senders());
+        self.receivers = begins(reach.classes.iter());
+        self.width = senders().map(|sender| sender.spots.len()).sum();
+        let height: usize = reach.classes.iter().map(|receiver| receiver.spots.len()).sum();
+        self.rows.clear();
+        self.rows.reserve(self.width * height);
+        for receiver in &reach.classes {
+            let ingress = reach.ends.get(receiver.policies).map(|[_, ingress]| ingress);
+            for spot in &receiver.spots {
+                for sender in senders() {
+                    let joined = reach.vpcs.joined(sender.vpc, receiver.vpc);
+                    let runs = ingress.filter(|_| joined);
+                    let runs = runs.and_then(|end| end.runs(spot.ingress, sender.vpc, sender.appearance));
+                    self.rows.extend(sender.spots.iter().map(|sender| runs.and_then(|runs| runs.at(sender.place))));
+                }
+            }
+        }
+    }
+}
+
+/// Where the addresses of each class begin.
+fn begins<'r, 'i: 'r>(classes: impl Iterator<Item = &'r ReachClass<'i>>) -> Vec<usize> {
+    let begin = |so_far: &mut usize, class: &ReachClass<'_>| {
+        let begin = *so_far;
+        *so_far += class.spots.len();
+        Some(begin)
+    };
+    classes.scan(0, begin).collect()
 }
 
 impl<'r, 'i> Matrix<'r, 'i> {
     pub(super) fn new(reach: &'r Reach<'i>) -> Self {
-        Self { reach, memory: Memory::default(), from: 0, to: 0 }
+        Self { reach, memory: Memory::default(), from: 0, to: 0, block: Block::default() }
     }
 }
 
@@ -130,17 +217,27 @@ impl<'r, 'i> Iterator for Matrix<'r, 'i> {
     type Item = Link<'r, 'i>;
 
     fn next(&mut self) -> Option<Link<'r, 'i>> {
-        let count = self.reach.classes.len();
-        while self.from < count {
+        let reach = self.reach;
+        loop {
             let (from, to) = (self.from, self.to);
+            let (sender, receiver) = (reach.classes.get(from)?, reach.classes.get(to)?);
+            if from.is_multiple_of(BLOCK) && to == 0 {
+                self.block.fill(reach, from);
+            }
             self.to += 1;
-            if self.to == count {
+            if self.to == reach.classes.len() {
                 (self.from, self.to) = (from + 1, 0);
             }
-            if let Some(link) = self.reach.link(from, to, &mut self.memory) {
-                return Some(link);
+            if from == to && !sender.has_pairs() {
+                continue;
             }
+            let block = &self.block;
+            let row = |(s, _): (usize, &Spot), (r, _): (usize, &Spot)| {
+                let (column, line) = (block.senders.get(from % BLOCK)? + s, block.receivers.get(to)? + r);
+                block.rows.get(line * block.width + column).copied().flatten()
+            };
+            let outcome = reach.judge_by((sender, receiver), row, &mut self.memory);
+            return Some(Link { from: sender, to: receiver, outcome });
         }
-        None
     }
 }

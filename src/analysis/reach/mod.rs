@@ -27,6 +27,7 @@ use thiserror::Error;
 
 pub(crate) use addresses::own_addresses;
 pub use matrix::{Link, Matrix, Outcome};
+use reached::Fates;
 pub use reached::Reached;
 
 use super::classes::InterfaceClass;
@@ -38,7 +39,7 @@ use crate::set::{SetError, SetLimits};
 use addresses::Addresses;
 use columns::Columns;
 use ends::{End, Fleet};
-use far::Joins;
+use far::{Appearances, Vpcs};
 use matrix::Memory;
 use table::Rows;
 
@@ -63,6 +64,7 @@ pub struct ReachClass<'i> {
     members: Vec<&'i Interface>,
     /// The place of the policies.
     policies: usize,
+    vpc: usize,
     /// What others in another VPC can see of them, by number.
     appearance: u32,
     /// One address for all that are treated alike.
@@ -135,7 +137,7 @@ pub struct Reach<'i> {
     rows: Rows,
     /// Egress and ingress of each class of policies.
     ends: Vec<[End; 2]>,
-    joins: Joins<'i>,
+    vpcs: Vpcs<'i>,
 }
 
 impl<'i> Reach<'i> {
@@ -174,7 +176,7 @@ impl<'i> Reach<'i> {
                 fleet.end(class, Direction::Ingress, &mut budget)?,
             ]);
         }
-        let Fleet { mut addresses, mut rows, joins, appearances, .. } = fleet;
+        let Fleet { mut addresses, mut rows, appearances, .. } = fleet;
         rows.done();
         addresses.done();
         let count = addresses.len();
@@ -183,8 +185,8 @@ impl<'i> Reach<'i> {
         for table in ends.iter().flatten().flat_map(End::tables) {
             columns.split(table, count);
         }
-        let (classes, class_of) = classes(&policies, &appearances.of, &ends, &addresses, &columns);
-        Ok(Self { engine, inventory, classes, class_of, addresses, rows, ends, joins })
+        let (classes, class_of) = classes(&policies, &appearances, &ends, &addresses, &columns);
+        Ok(Self { engine, inventory, classes, class_of, addresses, rows, ends, vpcs: appearances.vpcs })
     }
 
     /// The classes of all interfaces, in the order of their first interface.
@@ -207,15 +209,14 @@ impl<'i> Reach<'i> {
     /// [`ReachError`] if there is no such interface, or, where VPCs are not joined as far as is known, as
     /// for [`Reach::new`].
     pub fn between(&self, from: &str, to: &str) -> Result<Arc<Reached>, ReachError> {
-        let place = |id: &str| self.class_of.get(id).copied().ok_or_else(|| ReachError::NoInterface(id.into()));
         let interface = |id: &str| self.inventory.interface(id).ok_or_else(|| ReachError::NoInterface(id.into()));
         if from == to {
             interface(from)?;
             return Ok(Arc::new(Reached::itself()));
         }
-        match self.judge(place(from)?, place(to)?, &mut Memory::default()) {
+        match self.judge(self.class_of(from)?, self.class_of(to)?, &mut Memory::default()) {
             Outcome::Judged(reached) => Ok(reached),
-            Outcome::NoCommonFamily => Ok(Arc::new(Reached::of(true, []))),
+            Outcome::NoCommonFamily => Ok(Arc::new(Fates::default().reached(true))),
             Outcome::NotJoined => {
                 let reached = direct::between(self.engine, self.inventory, interface(from)?, interface(to)?)?;
                 Ok(Arc::new(reached))
@@ -272,7 +273,7 @@ impl<'i> Reach<'i> {
 /// Interfaces by what is different of them: policies, what others see, and how addresses are treated.
 fn classes<'i>(
     policies: &[InterfaceClass<'i>],
-    appearances: &BTreeMap<&'i InterfaceId, u32>,
+    appearances: &Appearances<'i>,
     ends: &[[End; 2]],
     addresses: &Addresses,
     columns: &Columns,
@@ -295,12 +296,15 @@ fn classes<'i>(
         let mut spots: Vec<Spot> = own_addresses(interface).iter().copied().filter_map(spot).collect();
         spots.sort_unstable();
         spots.dedup_by_key(|spot| (spot.column, spot.egress, spot.ingress));
-        let appearance = appearances.get(&interface.id).copied().unwrap_or_default();
+        let appearance = appearances.of(&interface.id).unwrap_or_default();
         let alike = spots.iter().map(|spot| (spot.column, spot.egress, spot.ingress)).collect();
         let place = *places.entry((policies, appearance, alike)).or_insert(classes.len());
         match classes.get_mut(place) {
             Some(class) => class.members.push(interface),
-            None => classes.push(ReachClass { members: vec![interface], policies, appearance, spots }),
+            None => {
+                let vpc = appearances.vpc(appearance);
+                classes.push(ReachClass { members: vec![interface], policies, vpc, appearance, spots });
+            }
         }
         class_of.insert(interface.id.as_str(), place);
     }

@@ -48,41 +48,54 @@ fn between(egress: Verdict, ingress: Verdict) -> u8 {
     }
 }
 
-impl Reached {
-    /// From the verdicts of egress and ingress for each pair of addresses.
-    pub(super) fn of<'g>(
-        joined: bool,
-        pairs: impl IntoIterator<Item = (Family, &'g Grid<Verdict>, &'g Grid<Verdict>)>,
-    ) -> Self {
-        let mut found: [Option<Grid<u8>>; 2] = [None, None];
-        let [v4, v6] = &mut found;
-        for (family, egress, ingress) in pairs {
-            let slot = if family == Family::V4 { &mut *v4 } else { &mut *v6 };
-            let pair = grid::zip(egress, ingress, |egress, ingress| between(*egress, *ingress));
-            *slot = Some(match slot.take() {
-                None => pair,
-                Some(before) => grid::zip(&before, &pair, |a, b| a | b),
-            });
+/// What can become of the traffic of each family, between some pairs of addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Fates {
+    v4: Option<Grid<u8>>,
+    v6: Option<Grid<u8>>,
+}
+
+impl Fates {
+    /// Between one pair of addresses, by the verdicts of egress and ingress.
+    pub(super) fn new(family: Family, egress: &Grid<Verdict>, ingress: &Grid<Verdict>) -> Self {
+        let fates = Some(grid::zip(egress, ingress, |egress, ingress| between(*egress, *ingress)));
+        match family {
+            Family::V4 => Self { v4: fates, v6: None },
+            Family::V6 => Self { v4: None, v6: fates },
         }
+    }
+
+    /// Between the pairs of both.
+    pub(super) fn or(&self, other: &Self) -> Self {
+        let either = |ours: &Option<Grid<u8>>, theirs: &Option<Grid<u8>>| match (ours, theirs) {
+            (Some(ours), Some(theirs)) => Some(grid::zip(ours, theirs, |a, b| a | b)),
+            (one, other) => one.as_ref().or(other.as_ref()).cloned(),
+        };
+        Self { v4: either(&self.v4, &other.v4), v6: either(&self.v6, &other.v6) }
+    }
+
+    /// What becomes of it in the end.
+    pub(super) fn reached(&self, joined: bool) -> Reached {
         let part = |wanted: u8, better: u8| {
-            let of_family = |grid: &Option<Grid<u8>>| match grid {
-                Some(grid) => grid::map(grid, |bits| bits & wanted != 0 && bits & better == 0),
+            let of_family = |fates: &Option<Grid<u8>>| match fates {
+                Some(fates) => grid::map(fates, |bits| bits & wanted != 0 && bits & better == 0),
                 None => grid::uniform(false),
             };
-            let [v4, v6] = &found;
-            ServiceSet { v4: of_family(v4), v6: of_family(v6) }
+            ServiceSet { v4: of_family(&self.v4), v6: of_family(&self.v6) }
         };
-        let families = Family::ALL.into_iter().zip(&found).filter_map(|(family, grid)| grid.as_ref().map(|_| family));
-        Self {
+        let judged = [self.v4.as_ref().map(|_| Family::V4), self.v6.as_ref().map(|_| Family::V6)];
+        Reached {
             joined,
-            families: families.collect(),
+            families: judged.into_iter().flatten().collect(),
             allowed: part(ALLOWED, 0),
             indeterminate: part(OPEN, ALLOWED),
             stopped_at_sender: part(AT_SENDER, ALLOWED | OPEN),
             stopped_at_receiver: part(AT_RECEIVER, ALLOWED | OPEN),
         }
     }
+}
 
+impl Reached {
     /// An interface and itself: its groups do not see the traffic.
     pub(super) fn itself() -> Self {
         Self {

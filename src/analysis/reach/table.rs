@@ -9,7 +9,7 @@ use super::addresses::{Addresses, number};
 use crate::net::{Family, common};
 use crate::policy::Verdict;
 use crate::set::SetError;
-use crate::set::grid::{Budget, Grid, Parts, Touched, flip};
+use crate::set::grid::{Areas, Budget, Grid, Key, Parts, Touched, flip};
 
 /// The number of a row.
 pub(super) type Row = u32;
@@ -22,9 +22,29 @@ type Verdicts = Arc<Grid<Verdict>>;
 pub(super) struct Rows {
     all: Vec<(Family, Verdicts)>,
     known: HashMap<(Family, Verdicts), Row, foldhash::fast::RandomState>,
+    /// Rows by what they depend on, so that most need not be computed again.
+    by_key: HashMap<Key, Row, foldhash::fast::RandomState>,
+    areas: Areas,
 }
 
 impl Rows {
+    /// The row where packets of a family lie in these parts and in no others, whose areas are given.
+    fn of(
+        &mut self,
+        parts: &Parts<'_>,
+        (family, areas): (Family, &[Option<u32>]),
+        touched: &Touched,
+        budget: &mut Budget,
+    ) -> Result<Row, SetError> {
+        let key = parts.key(family, areas, touched);
+        if let Some(row) = key.as_ref().and_then(|key| self.by_key.get(key)) {
+            return Ok(*row);
+        }
+        let row = self.number(family, parts.verdicts(family, touched, budget)?);
+        self.by_key.extend(key.map(|key| (key, row)));
+        Ok(row)
+    }
+
     fn number(&mut self, family: Family, verdicts: Grid<Verdict>) -> Row {
         let next = number(self.all.len());
         let row = (family, Arc::new(verdicts));
@@ -40,7 +60,7 @@ impl Rows {
 
     /// The rows, when there will be no more.
     pub(super) fn done(&mut self) {
-        self.known = HashMap::default();
+        (self.known, self.by_key, self.areas) = Default::default();
     }
 }
 
@@ -53,60 +73,66 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    /// The rows of a policy by far address, at a near address; `None` where no clause asks for one.
+    /// The rows of a policy by far address, at a near address; `None` where no clause asks for one. Whether
+    /// other policies have the same sets of far addresses.
     pub(super) fn new(
         parts: &Parts<'_>,
-        local: Option<IpAddr>,
+        (local, again): (Option<IpAddr>, bool),
         addresses: &mut Addresses,
         rows: &mut Rows,
         budget: &mut Budget,
     ) -> Result<Self, SetError> {
-        let mut events: Vec<(u32, usize)> = Vec::new();
-        for (index, part) in parts.iter().enumerate() {
+        let mut events: Vec<u64> = Vec::new();
+        for (part, index) in parts.iter().zip(0_u32..) {
             if local.is_some_and(|local| part.locals().any(|block| !block.contains(local))) {
                 continue;
             }
             let mut sets = part.remotes();
-            let Some(spans) = sets.next().map(|set| addresses.spans(set)) else { continue };
+            let Some(spans) = sets.next().map(|set| addresses.spans(set, again)) else { continue };
             let spans = match sets.next() {
-                Some(set) => both(&spans, &addresses.spans(set)),
-                None => spans.to_vec(),
+                Some(set) => both(&spans, &addresses.spans(set, again)).into(),
+                None => spans,
             };
             // Of a near address of one family, far ones of the other are never asked for.
             let (from, to) = local.map_or((0, addresses.len()), |local| addresses.of(Family::of(local)));
             budget.steps(spans.len())?;
-            for (first, end) in spans {
-                let (first, end) = (first.max(from), end.min(to));
+            for (first, end) in spans.iter() {
+                let (first, end) = ((*first).max(from), (*end).min(to));
                 if first < end {
-                    events.extend([(first, index), (end, index)]);
+                    // Place and part in one number are sorted faster than as a pair.
+                    events.extend([first, end].map(|place| u64::from(place) << 32 | u64::from(index)));
                 }
             }
         }
         events.sort_unstable();
         let mut touched = parts.none();
-        let mut known: HashMap<(Family, Touched), Row, foldhash::fast::RandomState> = HashMap::default();
+        let mut known_v4: HashMap<Touched, Row, foldhash::fast::RandomState> = HashMap::default();
+        let mut known_v6 = known_v4.clone();
         let mut runs = Self { starts: Vec::new(), rows: Vec::new() };
-        let mut events = events.into_iter().peekable();
+        let areas = Family::ALL.map(|family| (family, parts.areas(family, &mut rows.areas)));
+        let apart = |event: u64| (event >> 32, usize::try_from(event & u64::from(u32::MAX)).unwrap_or(usize::MAX));
+        let mut events = events.into_iter().map(apart).peekable();
         let (_, v4) = addresses.of(Family::V4);
         let mut at = 0;
         while at < addresses.len() {
-            while let Some((_, index)) = events.next_if(|(place, _)| *place <= at) {
+            while let Some((_, index)) = events.next_if(|(place, _)| *place <= u64::from(at)) {
                 flip(&mut touched, index);
             }
             budget.steps(touched.len() + 1)?;
-            let family = addresses.family(at);
-            let row = if let Some(row) = known.get(&(family, touched.clone())) {
+            let [of_v4, of_v6] = &areas;
+            let ((family, areas), known) = if at < v4 { (of_v4, &mut known_v4) } else { (of_v6, &mut known_v6) };
+            let row = if let Some(row) = known.get(&touched) {
                 *row
             } else {
-                let row = rows.number(family, parts.verdicts(family, &touched, budget)?);
-                known.insert((family, touched.clone()), row);
+                let row = rows.of(parts, (*family, areas), &touched, budget)?;
+                known.insert(touched.clone(), row);
                 row
             };
             if runs.rows.last() != Some(&row) {
                 runs.starts.push(at);
                 runs.rows.push(row);
             }
-            let next = events.peek().map_or(addresses.len(), |(place, _)| *place);
+            let next = events.peek().and_then(|(place, _)| u32::try_from(*place).ok()).unwrap_or(addresses.len());
             at = if at < v4 { next.min(v4) } else { next };
         }
         budget.cells(runs.rows.len())?;
@@ -136,22 +162,5 @@ fn both(ours: &[(u32, u32)], theirs: &[(u32, u32)]) -> Vec<(u32, u32)> {
     common(&closed(ours), &closed(theirs)).into_iter().map(|(first, last)| (first, last + 1)).collect()
 }
 
-/// What a policy decides about the places of a fleet, or about some of them.
-#[derive(Debug)]
-pub(super) struct Table {
-    /// The places that it is about, in order; `None` if that is all of them.
-    pub(super) only: Option<Vec<u32>>,
-    /// By the kind of near address.
-    pub(super) locals: Vec<Runs>,
-}
-
-impl Table {
-    /// The row of a place, at a near address of this kind.
-    pub(super) fn row(&self, local: u32, place: u32) -> Option<Row> {
-        let place = match &self.only {
-            None => place,
-            Some(only) => number(only.binary_search(&place).ok()?),
-        };
-        self.locals.get(usize::try_from(local).ok()?)?.at(place)
-    }
-}
+/// What a policy decides about the places of a fleet, by the kind of near address.
+pub(super) type Table = Vec<Runs>;
