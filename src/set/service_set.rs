@@ -56,7 +56,7 @@ impl ServiceSet {
 
     /// Whether some traffic of the family is in the set.
     pub fn has(&self, family: Family) -> bool {
-        *self.grid(family) != grid::uniform(false)
+        self.grid(family).single().and_then(|row| row.single()) != Some(&false)
     }
 
     /// Whether the traffic of a flow is in the set, whatever its addresses; `None` if that depends on a

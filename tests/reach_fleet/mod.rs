@@ -1,8 +1,8 @@
 //! A made-up AWS fleet of any size, the same for the same size.
 //!
 //! Four VPCs: the first two are peered, the third is joined to the first by a transit gateway, of the fourth
-//! nothing is known. Applications have a group each, and as many interfaces as Zipf's law gives them; four
-//! in ten interfaces carry one or two groups besides that many share. Rules name blocks of both families,
+//! nothing is known. Applications have a group each, lie in three subnets, and have as many interfaces as Zipf's law gives them; four
+//! in ten applications carry one or two groups besides that many share. Rules name blocks of both families,
 //! their own group, others, and now and then one of a joined VPC.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -14,6 +14,8 @@ use secgroup::model::{
 use secgroup::net::{Cidr, Direction, PortRange};
 
 const VPCS: u32 = 4;
+/// Subnets of a VPC, of 4,096 addresses each.
+const SUBNETS: u32 = 12;
 /// Groups of a VPC that many interfaces share.
 const SHARED: u32 = 10;
 
@@ -63,9 +65,9 @@ fn traffic(random: &mut Random) -> Traffic {
 fn peer(random: &mut Random, vpc: u32, place: u32, groups: u32) -> Peer {
     let block = |address, prefix| Peer::Cidr(Cidr::containing(address, prefix).unwrap());
     match random.below(20) {
-        0..4 => block(v4(random.below(VPCS), random.below(1 << 14)), [16, 20, 24, 32][random.below(4) as usize]),
+        0..4 => block(v4(random.below(VPCS), random.below(SUBNETS << 12)), [16, 20, 20, 32][random.below(4) as usize]),
         4 => block(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
-        5 => block(v6(random.below(VPCS), random.below(1 << 14)), [56, 64][random.below(2) as usize]),
+        5 => block(v6(random.below(VPCS), random.below(SUBNETS << 12)), [56, 64][random.below(2) as usize]),
         6..9 => Peer::group(group_id(vpc, place)),
         9 if vpc < 3 => {
             let other = random.below(3);
@@ -108,14 +110,19 @@ pub(crate) fn fleet(interfaces: u32, groups: u32, rules: u32) -> Inventory {
     }
     for number in 0..interfaces {
         let vpc = number % VPCS;
-        let mut own = vec![group_id(vpc, SHARED + random.zipf(groups - SHARED))];
-        if random.below(10) < 4 {
-            own.extend((0..=random.below(2)).map(|_| group_id(vpc, random.below(SHARED))));
+        // All interfaces of an application but a few have the same shared groups.
+        let application = random.zipf(groups - SHARED);
+        let mut variant = Random(u64::from(application * VPCS + vpc) << 1 | u64::from(random.below(16) == 0));
+        let mut own = vec![group_id(vpc, SHARED + application)];
+        if variant.below(10) < 4 {
+            own.extend((0..=variant.below(2)).map(|_| group_id(vpc, variant.below(SHARED))));
         }
         let mut interface = Interface::new(format!("eni-{number:06}")).with_groups(own).in_vpc(format!("vpc-{vpc}"));
-        interface.addresses.push(v4(vpc, number));
+        // An application lies in three subnets.
+        let host = (application * 3 + random.below(3)) % SUBNETS << 12 | number / VPCS;
+        interface.addresses.push(v4(vpc, host));
         if random.below(4) == 0 {
-            interface.addresses.push(v6(vpc, number));
+            interface.addresses.push(v6(vpc, host));
         }
         builder = builder.interface(interface);
     }

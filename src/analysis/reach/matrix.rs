@@ -168,10 +168,14 @@ struct Block {
     /// Where the addresses of each receiver begin, and those of each sender of the block.
     receivers: Vec<usize>,
     senders: Vec<usize>,
-    /// How many addresses the senders have.
-    width: usize,
-    rows: Vec<Option<Row>>,
+    /// How many addresses the receivers have.
+    height: usize,
+    /// For each address of a sender the rows at all addresses of receivers, or [`NO_ROW`].
+    rows: Vec<Row>,
 }
+
+/// No row: there are never so many.
+const NO_ROW: Row = Row::MAX;
 
 impl Block {
     /// For the senders from this one on.
@@ -179,21 +183,32 @@ impl Block {
         let senders = || reach.classes.iter().skip(from).take(BLOCK);
         self.senders = begins(senders());
         self.receivers = begins(reach.classes.iter());
-        self.width = senders().map(|sender| sender.spots.len()).sum();
-        let height: usize = reach.classes.iter().map(|receiver| receiver.spots.len()).sum();
+        let width: usize = senders().map(|sender| sender.spots.len()).sum();
+        self.height = reach.classes.iter().map(|receiver| receiver.spots.len()).sum();
         self.rows.clear();
-        self.rows.reserve(self.width * height);
-        for receiver in &reach.classes {
-            let ingress = reach.ends.get(receiver.policies).map(|[_, ingress]| ingress);
-            for spot in &receiver.spots {
+        self.rows.resize(width * self.height, NO_ROW);
+        for (receiver, first) in reach.classes.iter().zip(&self.receivers) {
+            let Some([_, ingress]) = reach.ends.get(receiver.policies) else { continue };
+            for (spot, line) in receiver.spots.iter().zip(*first..) {
+                let mut at = line;
                 for sender in senders() {
                     let joined = reach.vpcs.joined(sender.vpc, receiver.vpc);
-                    let runs = ingress.filter(|_| joined);
-                    let runs = runs.and_then(|end| end.runs(spot.ingress, sender.vpc, sender.appearance));
-                    self.rows.extend(sender.spots.iter().map(|sender| runs.and_then(|runs| runs.at(sender.place))));
+                    let runs = joined.then(|| ingress.runs(spot.ingress, sender.vpc, sender.appearance)).flatten();
+                    for sender in &sender.spots {
+                        if let (Some(slot), Some(row)) = (self.rows.get_mut(at), runs.and_then(|r| r.at(sender.place)))
+                        {
+                            *slot = row;
+                        }
+                        at += self.height;
+                    }
                 }
             }
         }
+    }
+
+    /// The row for an address of a sender at an address of a receiver.
+    fn row(&self, sender: usize, receiver: usize) -> Option<Row> {
+        self.rows.get(sender * self.height + receiver).copied().filter(|row| *row != NO_ROW)
     }
 }
 
@@ -233,8 +248,7 @@ impl<'r, 'i> Iterator for Matrix<'r, 'i> {
             }
             let block = &self.block;
             let row = |(s, _): (usize, &Spot), (r, _): (usize, &Spot)| {
-                let (column, line) = (block.senders.get(from % BLOCK)? + s, block.receivers.get(to)? + r);
-                block.rows.get(line * block.width + column).copied().flatten()
+                block.row(block.senders.get(from % BLOCK)? + s, block.receivers.get(to)? + r)
             };
             let outcome = reach.judge_by((sender, receiver), row, &mut self.memory);
             return Some(Link { from: sender, to: receiver, outcome });
