@@ -1,15 +1,17 @@
 //! Who reaches whom, held against paths, which define it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod reach_fleet;
+
 use std::net::IpAddr;
 
 use secgroup::analysis::{Link, Outcome, Reach, ReachError, exposure};
 use secgroup::engine::{AlibabaEngine, AwsEngine, PolicyEngine, Probe, path};
 use secgroup::model::{
     GroupReference, Interface, IntraGroupPolicy, Inventory, Network, NicType, Peer, PeeringStatus, Rule, SecurityGroup,
-    Traffic, VpcRelation,
+    VpcRelation,
 };
-use secgroup::net::{AddressSet, Cidr, Direction, Family, Flow};
+use secgroup::net::{AddressSet, Cidr, Direction, Family, Flow, PortRange};
 use secgroup::policy::Verdict;
 use secgroup::set::{ServiceSet, SetLimits};
 
@@ -188,4 +190,281 @@ mod random {
             check_exposure(&AlibabaEngine::new(), &inventory, &flows, from);
         }
     }
+}
+
+fn allow(direction: Direction, traffic: &str, peer: impl Into<Peer>) -> Rule {
+    Rule::allow(direction, traffic.parse().unwrap(), peer)
+}
+
+fn allowed(reach: &Reach<'_>, from: &str, to: &str) -> String {
+    reach.between(from, to).unwrap().allowed.to_string()
+}
+
+/// V17: a reference to a group means every private address of its members, public ones never (AWS-38, AWS-39).
+#[test]
+fn group_references_reach_by_private_addresses_of_members() {
+    let mut far = interface("eni-far", &["sg-b"], &["10.0.1.10", "10.0.1.11"]);
+    far.public.push(ip("203.0.113.10"));
+    let everything = allow(Direction::Egress, "all", block("0.0.0.0/0"));
+    let inventory = Inventory::builder()
+        .group(SecurityGroup::aws("sg-a").with_rule(allow(Direction::Ingress, "tcp/22", Peer::group("sg-b"))))
+        .group(SecurityGroup::aws("sg-b").with_rule(everything.clone()))
+        .group(SecurityGroup::aws("sg-c").with_rule(everything))
+        .interface(interface("eni-1", &["sg-a"], &["10.0.0.1"]))
+        .interface(far)
+        .interface(interface("eni-other", &["sg-c"], &["10.0.1.12"]))
+        .build()
+        .unwrap();
+    let engine = AwsEngine::new();
+    let reach = Reach::new(&engine, &inventory).unwrap();
+    assert_eq!(reach.classes().len(), 3);
+    assert_eq!(allowed(&reach, "eni-far", "eni-1"), "tcp/22 over IPv4");
+    let reached = reach.between("eni-other", "eni-1").unwrap();
+    assert!(!reached.is_open());
+    assert_eq!(reached.stopped_at_receiver, ServiceSet::all_of(Family::V4));
+    assert_eq!(reached.stopped_at_sender, ServiceSet::empty());
+    // The other way the sender has no rule that lets anything out.
+    let reached = reach.between("eni-1", "eni-far").unwrap();
+    assert_eq!(reached.stopped_at_sender, ServiceSet::all_of(Family::V4));
+    assert_eq!(reached.stopped_at_receiver, ServiceSet::all_of(Family::V4));
+    let who: Vec<&str> = reach
+        .to("eni-1")
+        .unwrap()
+        .iter()
+        .filter(|link| link.outcome.is_open())
+        .flat_map(|link| link.from.ids())
+        .map(|id| id.as_str())
+        .collect();
+    assert_eq!(who, ["eni-far"]);
+    assert!(reach.from("eni-1").unwrap().iter().all(|link| !link.outcome.is_open()));
+    let report = reach.why("eni-other", "eni-1", &Probe::tcp(22)).unwrap();
+    assert_eq!(report.verdict, Verdict::Deny);
+    assert_eq!(report.ends[1].explanation.verdict, Verdict::Deny);
+}
+
+/// V23: a self reference lets all members of the group talk (AWS-40); they are one class.
+#[test]
+fn members_of_a_group_that_refers_to_itself_reach_each_other() {
+    let group = SecurityGroup::aws("sg-a").with_rules([
+        allow(Direction::Ingress, "all", Peer::group("sg-a")),
+        allow(Direction::Egress, "all", block("0.0.0.0/0")),
+    ]);
+    let inventory = Inventory::builder()
+        .group(group)
+        .interface(interface("eni-1", &["sg-a"], &["10.0.0.1"]))
+        .interface(interface("eni-2", &["sg-a"], &["10.0.0.2"]))
+        .build()
+        .unwrap();
+    let engine = AwsEngine::new();
+    let reach = Reach::new(&engine, &inventory).unwrap();
+    assert_eq!(reach.classes().len(), 1);
+    assert_eq!(reach.between("eni-1", "eni-2").unwrap().allowed, ServiceSet::all_of(Family::V4));
+    let links: Vec<Link<'_, '_>> = reach.matrix().collect();
+    assert_eq!(links.len(), 1);
+    assert!(links[0].outcome.is_open());
+    // Traffic of an interface to itself does not pass its groups.
+    assert_eq!(reach.between("eni-1", "eni-1").unwrap().allowed, ServiceSet::all());
+}
+
+/// ALI-7: G1 = {E1, E2} isolated, G2 = {E2, E3} interconnected: only E2 and E3 reach each other.
+#[test]
+fn only_a_shared_interconnected_group_lets_members_through() {
+    let inventory = Inventory::builder()
+        .group(SecurityGroup::basic("g1", IntraGroupPolicy::Drop))
+        .group(SecurityGroup::basic("g2", IntraGroupPolicy::Accept))
+        .interface(interface("e1", &["g1"], &["10.0.0.1"]))
+        .interface(interface("e2", &["g1", "g2"], &["10.0.0.2"]))
+        .interface(interface("e3", &["g2"], &["10.0.0.3"]))
+        .build()
+        .unwrap();
+    let engine = AlibabaEngine::new();
+    let reach = Reach::new(&engine, &inventory).unwrap();
+    let open = ServiceSet::all_of(Family::V4);
+    for (from, to, reaches) in [
+        ("e1", "e2", false),
+        ("e2", "e1", false),
+        ("e2", "e3", true),
+        ("e3", "e2", true),
+        ("e1", "e3", false),
+        ("e3", "e1", false),
+    ] {
+        let reached = reach.between(from, to).unwrap();
+        assert_eq!(reached.allowed, if reaches { open.clone() } else { ServiceSet::empty() }, "{from} {to}");
+        // Egress of a basic group is open by default (ALI-3), so it is the receiver that stops it.
+        assert_eq!(
+            reached.stopped_at_receiver,
+            if reaches { ServiceSet::empty() } else { open.clone() },
+            "{from} {to}"
+        );
+        assert_eq!(reached.stopped_at_sender, ServiceSet::empty(), "{from} {to}");
+    }
+}
+
+/// Source ports and near addresses of Alibaba's five-tuple rules count (ALI-36), and tell members of a class
+/// apart.
+#[test]
+fn source_ports_and_own_addresses_are_kept() {
+    let rule = |rule: Rule, local: &str| {
+        rule.with_source_ports("30000-39999".parse::<PortRange>().unwrap()).with_local(block(local))
+    };
+    let group = SecurityGroup::basic("g", IntraGroupPolicy::Drop)
+        .with_rule(rule(allow(Direction::Ingress, "tcp/80", block("10.0.0.0/8")), "10.0.1.0/24"));
+    let inventory = Inventory::builder()
+        .group(group)
+        .interface(interface("e1", &["g"], &["10.0.1.1", "2001:db8::1"]))
+        .interface(interface("e2", &["g"], &["10.0.2.2", "10.0.1.2"]))
+        .interface(interface("e3", &["g"], &["10.0.2.3"]))
+        .interface(interface("e4", &["g"], &["2001:db8::4"]))
+        .build()
+        .unwrap();
+    let engine = AlibabaEngine::new();
+    let reach = Reach::new(&engine, &inventory).unwrap();
+    let some = "tcp/80 from source port 30000-39999 over IPv4";
+    assert_eq!((allowed(&reach, "e3", "e1").as_str(), allowed(&reach, "e3", "e2").as_str()), (some, some));
+    assert_eq!(allowed(&reach, "e1", "e3"), "nothing");
+    // Address families have to meet.
+    assert_eq!(reach.between("e4", "e1").unwrap().families, [Family::V6]);
+    assert!(reach.between("e4", "e3").unwrap().families.is_empty());
+    assert_eq!(reach.class_of("e4").unwrap().ids().count(), 1);
+    let to_e3 = reach.to("e3").unwrap();
+    let from_e4 = to_e3.iter().find(|link| link.from.ids().any(|id| id.as_str() == "e4")).unwrap();
+    assert_eq!(from_e4.outcome, Outcome::NoCommonFamily);
+    let exposed = exposure(&engine, &inventory, &AddressSet::from(block("10.0.0.0/8"))).unwrap();
+    let ids: Vec<&str> = exposed.iter().flat_map(|e| &e.interfaces).map(|i| i.id.as_str()).collect();
+    assert_eq!(ids, ["e1", "e2"]);
+    assert_eq!(exposed[0].whole.to_string(), some);
+}
+
+/// AWS-41, AWS-42: references into other VPCs need an active peering, or a transit gateway for inbound rules.
+/// Pairs of VPCs that nothing joins are said to be so.
+#[test]
+fn only_vpcs_that_are_joined_are_judged() {
+    let into = |peering| {
+        let mut reference = GroupReference::new("sg-b");
+        (reference.vpc, reference.peering) = (Some("vpc-b".into()), peering);
+        allow(Direction::Ingress, "tcp/22", Peer::Group(reference))
+    };
+    let all_out = || allow(Direction::Egress, "all", block("0.0.0.0/0"));
+    let fleet = |peering, relation: Option<VpcRelation>| {
+        let network = |vpc: &str| Network::Vpc(vpc.into());
+        let mut builder = Inventory::builder()
+            .group(SecurityGroup::aws("sg-a").in_network(network("vpc-a")).with_rules([into(peering), all_out()]))
+            .group(SecurityGroup::aws("sg-b").in_network(network("vpc-b")).with_rule(all_out()))
+            .interface(interface("eni-a", &["sg-a"], &["10.0.0.1"]).in_vpc("vpc-a"))
+            .interface(interface("eni-b", &["sg-b"], &["10.1.0.1"]).in_vpc("vpc-b"))
+            // In the other VPC the same address is nobody.
+            .interface(interface("eni-c", &["sg-a"], &["10.1.0.1"]).in_vpc("vpc-a"));
+        if let Some(relation) = relation {
+            builder = builder.relation("vpc-a", "vpc-b", relation);
+        }
+        builder.build().unwrap()
+    };
+    let engine = AwsEngine::new();
+    for (peering, relation, joined, verdict) in [
+        (None, None, false, Verdict::Indeterminate),
+        (Some(PeeringStatus::Active), None, true, Verdict::Allow),
+        (None, Some(VpcRelation::Peered), true, Verdict::Allow),
+        (None, Some(VpcRelation::TransitGateway), true, Verdict::Allow),
+        (Some(PeeringStatus::Gone), Some(VpcRelation::Peered), true, Verdict::Deny),
+    ] {
+        let inventory = fleet(peering, relation);
+        let reach = Reach::new(&engine, &inventory).unwrap();
+        let reached = reach.between("eni-b", "eni-a").unwrap();
+        let flow = Flow::tcp(ip("10.0.0.1"), 22).from_port(40_000);
+        assert_eq!((reached.joined, reached.verdict(&flow)), (joined, Some(verdict)), "{peering:?} {relation:?}");
+        let apart = reach.matrix().filter(|link| link.outcome == Outcome::NotJoined).count();
+        assert_eq!(apart, if joined { 0 } else { 4 }, "{peering:?} {relation:?}");
+        let links = reach.to("eni-a").unwrap();
+        assert_eq!(links.iter().filter(|link| link.outcome == Outcome::NotJoined).count(), usize::from(!joined));
+    }
+}
+
+/// What is indeterminate stays so, and an interface that no group filters is exposed (AWS-25).
+#[test]
+fn exposure_tells_whole_part_unknown_and_unfiltered() {
+    let office = block("198.51.100.0/24");
+    let group = SecurityGroup::aws("sg-1").with_rules([
+        allow(Direction::Ingress, "tcp/443", block("0.0.0.0/0")),
+        allow(Direction::Ingress, "tcp/443", block("::/0")),
+        allow(Direction::Ingress, "tcp/22", office),
+        allow(Direction::Ingress, "udp/53", Peer::PrefixList("pl-unknown".into())),
+    ]);
+    let mut unknown = interface("eni-4", &["sg-1"], &["10.0.0.4"]);
+    unknown.addresses_unknown = true;
+    let inventory = Inventory::builder()
+        .group(group)
+        .group(SecurityGroup::aws("sg-2"))
+        .interface(interface("eni-1", &["sg-1"], &["10.0.0.1"]))
+        .interface(interface("eni-2", &["sg-2"], &["10.0.0.2"]))
+        .interface(interface("eni-3", &[], &["10.0.0.3"]))
+        .interface(unknown)
+        .interface(interface("eni-5", &["sg-1"], &["10.0.0.5"]))
+        .build()
+        .unwrap();
+    let engine = AwsEngine::new();
+    let exposed = exposure(&engine, &inventory, &AddressSet::all()).unwrap();
+    let ids: Vec<Vec<&str>> =
+        exposed.iter().map(|e| e.interfaces.iter().map(|interface| interface.id.as_str()).collect()).collect();
+    assert_eq!(ids, [vec!["eni-1", "eni-5"], vec!["eni-3"], vec!["eni-4"]]);
+    assert_eq!(exposed[0].whole.to_string(), "tcp/443 over IPv4");
+    assert_eq!(
+        exposed[0].allowed.to_string(),
+        "tcp/22, tcp/443 remote 198.51.100.0/24; tcp/443 remote any IPv4 address"
+    );
+    assert_eq!(exposed[0].indeterminate.to_string(), "udp/53 remote any IPv4 address");
+    assert_eq!(exposed[1].whole, ServiceSet::all_of(Family::V4));
+    assert!(exposed[2].indeterminate.to_string().contains("tcp/443, udp/53 remote any IPv6 address"));
+    let from_office = exposure(&engine, &inventory, &AddressSet::from(office)).unwrap();
+    assert_eq!(from_office[0].whole.to_string(), "tcp/22, tcp/443 over IPv4");
+    assert!(exposure(&engine, &inventory, &AddressSet::empty()).unwrap().is_empty());
+}
+
+#[test]
+fn what_is_not_there_or_too_much_is_an_error() {
+    let inventory = Inventory::builder()
+        .group(SecurityGroup::aws("sg-1").with_rule(allow(Direction::Ingress, "tcp/22", block("10.0.0.0/8"))))
+        .interface(interface("eni-1", &["sg-1"], &["10.0.0.1"]))
+        .build()
+        .unwrap();
+    let engine = AwsEngine::new();
+    let reach = Reach::new(&engine, &inventory).unwrap();
+    let missing = ReachError::NoInterface("eni-2".into());
+    assert_eq!(reach.between("eni-1", "eni-2").unwrap_err(), missing);
+    assert_eq!(reach.between("eni-2", "eni-2").unwrap_err(), missing);
+    assert_eq!(reach.to("eni-2").unwrap_err(), missing);
+    assert_eq!(missing.to_string(), "there is no interface `eni-2`");
+    let error = Reach::within(&engine, &inventory, SetLimits::of_cells(1)).unwrap_err();
+    assert_eq!(error.to_string(), "the set has more than 1 cells, the limit");
+}
+
+/// In a made-up fleet, pairs that are drawn at random agree with paths, and classes are fewer than interfaces.
+#[test]
+fn classes_of_a_fleet_agree_with_paths() {
+    let inventory = reach_fleet::fleet(2_000, 200, 4_000);
+    let engine = AwsEngine::new();
+    let reach = Reach::new(&engine, &inventory).unwrap();
+    assert!(reach.classes().len() < 1_200, "{}", reach.classes().len());
+    assert_eq!(reach.classes().iter().map(|class| class.members().len()).sum::<usize>(), 2_000);
+    let all: Vec<&Interface> = inventory.interfaces().collect();
+    let (mut state, mut verdicts) = (1_usize, [0; 3]);
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    for _ in 0..600 {
+        let (from, to) = (all[next(all.len())], all[next(all.len())]);
+        if from.id == to.id {
+            continue;
+        }
+        for port in [443, 5432, 53, 2000] {
+            for remote in ["10.0.0.1", "2001:db8::1"] {
+                let flow = Flow::tcp(ip(remote), port).from_port(40_000);
+                agrees(&engine, &inventory, &reach, (from, to), &flow);
+                if let Some(verdict) = reach.between(from.id.as_str(), to.id.as_str()).unwrap().verdict(&flow) {
+                    verdicts[verdict as usize] += 1;
+                }
+            }
+        }
+    }
+    assert!(verdicts[Verdict::Allow as usize] > 100 && verdicts[Verdict::Deny as usize] > 100, "{verdicts:?}");
 }

@@ -9,25 +9,18 @@
 //! line was answered, 2 if not.
 
 mod batch;
+#[path = "../common/mod.rs"]
+mod common;
 mod demo;
 mod question;
 mod single;
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
-use secgroup::engine::{AlibabaEngine, AwsEngine, IntraGroupEgress, PolicyEngine};
-use secgroup::load::{Loaded, Loader, Provider};
-
-/// What went wrong, for people.
-type Failure = Box<dyn std::error::Error>;
-
-/// The status for usage and input errors.
-const INPUT_ERROR: u8 = 2;
-/// How many warnings are printed without `--all-warnings`.
-const WARNINGS_SHOWN: usize = 1_000;
+use clap::Parser;
+use common::{Egress, Failure, INPUT_ERROR, engine, finish, load, print_warnings};
+use secgroup::load::Provider;
 
 /// May this packet pass these security groups, and which rule says so?
 ///
@@ -67,57 +60,12 @@ struct Args {
 /// The arguments of a single question, which a batch does not take.
 const QUESTION: [&str; 7] = ["from", "to", "protocol", "port", "source_port", "icmp_type", "icmp_code"];
 
-#[derive(ValueEnum, Clone, Copy, Debug)]
-enum Egress {
-    /// By the tables of rule order: they do
-    Table,
-    /// By the pages on policies: they never do
-    Always,
-}
-
-impl From<Egress> for IntraGroupEgress {
-    fn from(egress: Egress) -> Self {
-        match egress {
-            Egress::Table => Self::Table,
-            Egress::Always => Self::AlwaysAllow,
-        }
-    }
-}
-
 fn main() -> ExitCode {
     if std::env::args_os().len() == 1 {
         return finish(demo::run());
     }
     let args = Args::parse();
     finish(run(&args))
-}
-
-/// An error goes to standard error; a reader that has gone away is none of ours.
-fn finish(result: Result<u8, Failure>) -> ExitCode {
-    match result {
-        Ok(status) => ExitCode::from(status),
-        Err(error) => {
-            let gone = error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
-            if !gone {
-                let _ = writeln!(io::stderr(), "error: {}", chain(error.as_ref()));
-            }
-            ExitCode::from(INPUT_ERROR)
-        }
-    }
-}
-
-/// An error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 fn run(args: &Args) -> Result<u8, Failure> {
@@ -134,38 +82,5 @@ fn run(args: &Args) -> Result<u8, Failure> {
     match &args.batch {
         Some(file) => batch::run(engine.as_ref(), &loaded.inventory, file),
         None => single::run(engine.as_ref(), &loaded.inventory, &args.question, args.json),
-    }
-}
-
-/// Reads a folder.
-fn load(config: &Path, provider: Option<Provider>, assume_complete: bool) -> Result<Loaded, Failure> {
-    let mut loader = Loader::new();
-    if let Some(provider) = provider {
-        loader = loader.expect_provider(provider);
-    }
-    if assume_complete {
-        loader = loader.assume_complete();
-    }
-    Ok(loader.dir(config)?.finish()?)
-}
-
-/// The engine for a provider's documents.
-fn engine(provider: Provider, intra_group_egress: IntraGroupEgress) -> Box<dyn PolicyEngine> {
-    match provider {
-        Provider::Aws => Box::new(AwsEngine::new()),
-        Provider::Alibaba => Box::new(AlibabaEngine::new().with_intra_group_egress(intra_group_egress)),
-        other => unreachable!("this program does not know the provider {other}"),
-    }
-}
-
-fn print_warnings(loaded: &Loaded, all: bool) {
-    let shown = if all { loaded.warnings.len() } else { WARNINGS_SHOWN };
-    let mut stderr = io::stderr().lock();
-    for warning in loaded.warnings.iter().take(shown) {
-        let _ = writeln!(stderr, "warning: {warning}");
-    }
-    let more = loaded.warnings.len().saturating_sub(shown);
-    if more > 0 {
-        let _ = writeln!(stderr, "warning: and {more} more; --all-warnings prints them");
     }
 }

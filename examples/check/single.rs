@@ -9,6 +9,7 @@ use secgroup::policy::{Basis, Explanation, Verdict};
 use serde::Serialize;
 
 use crate::Failure;
+use crate::common::printable;
 use crate::question::{End, PacketArgs, end};
 
 /// What one question comes to.
@@ -113,12 +114,6 @@ impl Answer {
         }
         Ok(text)
     }
-}
-
-/// Ids come from files, and a terminal obeys control characters.
-fn printable(text: &str) -> String {
-    let escape = |c: char| if c.is_control() && c != '\n' { c.escape_default().collect() } else { c.to_string() };
-    text.chars().map(escape).collect()
 }
 
 /// `tcp/443`, `icmp/8/0`, `gre`.

@@ -59,7 +59,7 @@ pub struct Exposure<'i> {
 /// assert_eq!(exposed[0].whole.to_string(), "tcp/443 over IPv4");
 /// assert_eq!(
 ///     exposed[0].allowed.to_string(),
-///     "tcp/22 remote 198.51.100.0/24; tcp/443 remote any IPv4 address"
+///     "tcp/22, tcp/443 remote 198.51.100.0/24; tcp/443 remote any IPv4 address"
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -1,0 +1,124 @@
+//! What the examples share that read a folder with a cloud's documents.
+#![allow(dead_code, reason = "each example uses its part")]
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use secgroup::engine::{AlibabaEngine, AwsEngine, IntraGroupEgress, PolicyEngine};
+use secgroup::load::{Loaded, Loader, Provider};
+use secgroup::model::{Interface, Inventory};
+
+/// What went wrong, for people.
+pub(crate) type Failure = Box<dyn std::error::Error>;
+
+/// The status for usage and input errors.
+pub(crate) const INPUT_ERROR: u8 = 2;
+/// How many warnings are printed without `--all-warnings`.
+const WARNINGS_SHOWN: usize = 1_000;
+
+/// Alibaba: whether egress drops stop traffic between members of an interconnected group (AMB-1).
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub(crate) enum Egress {
+    /// By the tables of rule order: they do
+    Table,
+    /// By the pages on policies: they never do
+    Always,
+}
+
+impl From<Egress> for IntraGroupEgress {
+    fn from(egress: Egress) -> Self {
+        match egress {
+            Egress::Table => Self::Table,
+            Egress::Always => Self::AlwaysAllow,
+        }
+    }
+}
+
+/// An error goes to standard error; a reader that has gone away is none of ours.
+pub(crate) fn finish(result: Result<u8, Failure>) -> ExitCode {
+    match result {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            let gone = error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+            if !gone {
+                let _ = writeln!(io::stderr(), "error: {}", chain(error.as_ref()));
+            }
+            ExitCode::from(INPUT_ERROR)
+        }
+    }
+}
+
+/// An error with its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// Reads a folder.
+pub(crate) fn load(config: &Path, provider: Option<Provider>, assume_complete: bool) -> Result<Loaded, Failure> {
+    let mut loader = Loader::new();
+    if let Some(provider) = provider {
+        loader = loader.expect_provider(provider);
+    }
+    if assume_complete {
+        loader = loader.assume_complete();
+    }
+    Ok(loader.dir(config)?.finish()?)
+}
+
+/// The engine for a provider's documents.
+pub(crate) fn engine(provider: Provider, intra_group_egress: IntraGroupEgress) -> Box<dyn PolicyEngine> {
+    match provider {
+        Provider::Aws => Box::new(AwsEngine::new()),
+        Provider::Alibaba => Box::new(AlibabaEngine::new().with_intra_group_egress(intra_group_egress)),
+        other => unreachable!("this program does not know the provider {other}"),
+    }
+}
+
+/// Prints the warnings of loading to standard error, all of them or the first thousand.
+pub(crate) fn print_warnings(loaded: &Loaded, all: bool) {
+    let shown = if all { loaded.warnings.len() } else { WARNINGS_SHOWN };
+    let mut stderr = io::stderr().lock();
+    for warning in loaded.warnings.iter().take(shown) {
+        let _ = writeln!(stderr, "warning: {warning}");
+    }
+    let more = loaded.warnings.len().saturating_sub(shown);
+    if more > 0 {
+        let _ = writeln!(stderr, "warning: and {more} more; --all-warnings prints them");
+    }
+}
+
+/// The interface with this id, or the primary interface of the instance with this id.
+pub(crate) fn interface<'a>(inventory: &'a Inventory, id: &str) -> Result<&'a Interface, String> {
+    if let Some(interface) = inventory.interface(id) {
+        return Ok(interface);
+    }
+    if !inventory.has_instance(id) {
+        return Err(format!("`{id}` is neither an interface nor an instance of the configuration"));
+    }
+    let own: Vec<&Interface> = inventory.interfaces_of(id).collect();
+    match own.as_slice() {
+        [] => Err(format!("the instance `{id}` has no interface in the configuration")),
+        [first, rest @ ..] if first.primary || rest.is_empty() => Ok(first),
+        [first, ..] => Err(format!(
+            "which interface of the instance `{id}` is its primary one is not known; name one, such as `{}`",
+            first.id
+        )),
+    }
+}
+
+/// Ids come from files, and a terminal obeys control characters.
+pub(crate) fn printable(text: &str) -> String {
+    let escape = |c: char| if c.is_control() && c != '\n' { c.escape_default().collect() } else { c.to_string() };
+    text.chars().map(escape).collect()
+}
