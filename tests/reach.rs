@@ -1,6 +1,8 @@
 //! Who reaches whom, held against paths, which define it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(feature = "proptest")]
+mod policies;
 mod reach_fleet;
 
 use std::net::IpAddr;
@@ -8,8 +10,8 @@ use std::net::IpAddr;
 use secgroup::analysis::{Link, Outcome, Reach, ReachError, exposure};
 use secgroup::engine::{AlibabaEngine, AwsEngine, PolicyEngine, Probe, path};
 use secgroup::model::{
-    GroupReference, Interface, IntraGroupPolicy, Inventory, Network, NicType, Peer, PeeringStatus, Rule, SecurityGroup,
-    VpcRelation,
+    GroupReference, Interface, IntraGroupPolicy, Inventory, Network, NicType, Peer, PeeringStatus, Priority, Rule,
+    SecurityGroup, Traffic, VpcRelation,
 };
 use secgroup::net::{AddressSet, Cidr, Direction, Family, Flow, PortRange};
 use secgroup::policy::Verdict;
@@ -81,7 +83,8 @@ mod random {
     use super::*;
     use proptest::collection::vec;
     use proptest::prelude::*;
-    use secgroup::engine::{IntraGroupEgress, Scope};
+    use secgroup::engine::{IntraGroupEgress, LowerError, RuleSite, Scope};
+    use secgroup::policy::{Policy, Rank};
     use secgroup::strategy;
 
     /// Random inventories a run and provider, at least; `PROPTEST_CASES` asks for more.
@@ -162,8 +165,50 @@ mod random {
         }
     }
 
+    /// An engine that has policies ready, one for each interface and direction.
+    #[derive(Debug)]
+    struct Ready(Vec<[Policy; 2]>);
+
+    impl PolicyEngine for Ready {
+        fn name(&self) -> &'static str {
+            "ready"
+        }
+
+        fn rank(&self, _site: &RuleSite<'_>) -> Rank {
+            Rank::FIRST
+        }
+
+        fn lower(&self, scope: &Scope<'_>) -> Result<Policy, LowerError> {
+            let number: usize = scope.interface.id.as_str().parse().unwrap();
+            Ok(self.0[number][usize::from(scope.direction == Direction::Ingress)].clone())
+        }
+    }
+
+    /// The same flow, from this port if it names none.
+    fn from_some_port(flow: Flow, port: u16) -> Flow {
+        if flow.source_port().is_none() { flow.from_port(port) } else { flow }
+    }
+
     proptest! {
         #![proptest_config(config())]
+
+        /// Policies of every shape: stages, near addresses, clauses that are known in part.
+        #[test]
+        fn pairs_agree_with_paths_whatever_the_policies(
+            ready in vec([policies::policy(), policies::policy()], 2..4),
+            addresses in vec(vec(policies::address(), 1..4), 3),
+            flows in vec((policies::flow(), policies::port()), 8..12),
+        ) {
+            let mut builder = Inventory::builder();
+            for (number, own) in addresses.iter().enumerate().take(ready.len()) {
+                let mut interface = Interface::new(number.to_string());
+                interface.addresses.clone_from(own);
+                builder = builder.interface(interface);
+            }
+            let inventory = builder.build().unwrap();
+            let flows: Vec<Flow> = flows.into_iter().map(|(flow, port)| from_some_port(flow, port)).collect();
+            check_reach(&Ready(ready), &inventory, &flows);
+        }
 
         #[test]
         fn pairs_agree_with_paths_aws((inventory, flows) in with_flows(strategy::aws_inventory())) {
@@ -377,6 +422,93 @@ fn only_vpcs_that_are_joined_are_judged() {
         let links = reach.to("eni-a").unwrap();
         assert_eq!(links.iter().filter(|link| link.outcome == Outcome::NotJoined).count(), usize::from(!joined));
     }
+}
+
+/// A rule about a group of its own VPC does not mean who has the same address in another (AWS-41): ranges of
+/// VPCs may overlap.
+#[test]
+fn in_another_vpc_the_address_of_a_member_is_nobody() {
+    let network = |vpc: &str| Network::Vpc(vpc.into());
+    let rules = |own: &str| {
+        [allow(Direction::Ingress, "tcp/22", Peer::group(own)), allow(Direction::Egress, "all", block("0.0.0.0/0"))]
+    };
+    let inventory = Inventory::builder()
+        .group(SecurityGroup::aws("sg-a").in_network(network("vpc-a")).with_rules(rules("sg-a")))
+        .group(SecurityGroup::aws("sg-b").in_network(network("vpc-b")).with_rules(rules("sg-b")))
+        .interface(interface("eni-a", &["sg-a"], &["10.0.0.1"]).in_vpc("vpc-a"))
+        .interface(interface("eni-member", &["sg-a"], &["10.0.0.2"]).in_vpc("vpc-a"))
+        .interface(interface("eni-foreign", &["sg-b"], &["10.0.0.2"]).in_vpc("vpc-b"))
+        .relation("vpc-a", "vpc-b", VpcRelation::Peered)
+        .build()
+        .unwrap();
+    let engine = AwsEngine::new();
+    let reach = Reach::new(&engine, &inventory).unwrap();
+    assert_eq!(allowed(&reach, "eni-member", "eni-a"), "tcp/22 over IPv4");
+    assert_eq!(allowed(&reach, "eni-foreign", "eni-a"), "nothing");
+    assert!(reach.between("eni-foreign", "eni-a").unwrap().joined);
+}
+
+/// An interface whose VPC is not known, with groups of two VPCs: for the rules of each group the other VPC is the
+/// foreign one.
+#[test]
+fn rules_of_groups_of_two_vpcs_see_different_strangers() {
+    let network = |vpc: &str| Network::Vpc(vpc.into());
+    let own = |id: &str, vpc: &str, port: &str| {
+        let rules =
+            [allow(Direction::Ingress, port, Peer::group(id)), allow(Direction::Egress, "all", block("0.0.0.0/0"))];
+        SecurityGroup::aws(id).in_network(network(vpc)).with_rules(rules)
+    };
+    let other = SecurityGroup::aws("sg-c").with_rule(allow(Direction::Egress, "all", block("0.0.0.0/0")));
+    let inventory = Inventory::builder()
+        .group(own("sg-a", "vpc-a", "tcp/1"))
+        .group(own("sg-b", "vpc-b", "tcp/2"))
+        .group(other)
+        .interface(interface("eni-1", &["sg-a", "sg-b"], &["10.0.0.1"]))
+        .interface(interface("eni-a", &["sg-a"], &["10.0.0.2"]).in_vpc("vpc-a"))
+        .interface(interface("eni-b", &["sg-b"], &["10.0.0.3"]).in_vpc("vpc-b"))
+        .interface(interface("eni-stranger-a", &["sg-c"], &["10.0.0.3"]).in_vpc("vpc-a"))
+        .interface(interface("eni-stranger-b", &["sg-c"], &["10.0.0.2"]).in_vpc("vpc-b"))
+        .build()
+        .unwrap();
+    let engine = AwsEngine::new();
+    let reach = Reach::new(&engine, &inventory).unwrap();
+    let to = inventory.interface("eni-1").unwrap();
+    for from in inventory.interfaces().filter(|from| from.id != to.id) {
+        for port in [1, 2] {
+            agrees(&engine, &inventory, &reach, (from, to), &Flow::tcp(ip("10.0.0.1"), port).from_port(40_000));
+        }
+    }
+    assert_eq!(allowed(&reach, "eni-a", "eni-1"), "tcp/1 over IPv4");
+    assert_eq!(allowed(&reach, "eni-b", "eni-1"), "tcp/2 over IPv4");
+    assert_eq!(allowed(&reach, "eni-stranger-a", "eni-1"), "nothing");
+    assert_eq!(allowed(&reach, "eni-stranger-b", "eni-1"), "nothing");
+}
+
+/// The same rules in another order of priorities decide otherwise (ALI-1, ALI-2), also where both orders occur in
+/// one fleet.
+#[test]
+fn orders_of_the_same_rules_are_told_apart() {
+    let rule = |action: fn(Direction, Traffic, Cidr) -> Rule, priority| {
+        action(Direction::Ingress, Traffic::tcp(80), block("10.0.0.0/8")).with_priority(Priority(priority))
+    };
+    let group = |id: &str, accept, drop| {
+        SecurityGroup::basic(id, IntraGroupPolicy::Drop).with_rules([
+            rule(Rule::allow, accept),
+            rule(Rule::deny, drop),
+            rule(Rule::allow, 3),
+        ])
+    };
+    let inventory = Inventory::builder()
+        .group(group("accept-first", 1, 2))
+        .group(group("drop-first", 2, 1))
+        .interface(interface("e1", &["accept-first"], &["10.0.0.1"]))
+        .interface(interface("e2", &["drop-first"], &["10.0.0.2"]))
+        .build()
+        .unwrap();
+    let engine = AlibabaEngine::new();
+    let reach = Reach::new(&engine, &inventory).unwrap();
+    assert_eq!(allowed(&reach, "e2", "e1"), "tcp/80 over IPv4");
+    assert_eq!(allowed(&reach, "e1", "e2"), "nothing");
 }
 
 /// What is indeterminate stays so, and an interface that no group filters is exposed (AWS-25).

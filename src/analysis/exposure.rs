@@ -92,12 +92,12 @@ pub fn exposure<'i>(
             if allowed.is_empty() && indeterminate.is_empty() {
                 continue;
             }
-            match exposures.iter_mut().find(|e| e.allowed == allowed && e.indeterminate == indeterminate) {
-                Some(exposure) => exposure.interfaces.extend(interfaces),
-                None => {
-                    let whole = allowed.services_from(from);
-                    exposures.push(Exposure { interfaces, whole, allowed, indeterminate });
-                }
+            let same = |e: &&mut Exposure<'i>| e.allowed == allowed && e.indeterminate == indeterminate;
+            if let Some(exposure) = exposures.iter_mut().find(same) {
+                exposure.interfaces.extend(interfaces);
+            } else {
+                let whole = allowed.services_from(from);
+                exposures.push(Exposure { interfaces, whole, allowed, indeterminate });
             }
         }
         all.append(&mut exposures);

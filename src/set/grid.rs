@@ -11,7 +11,7 @@ use super::plane::services_of;
 use super::split::{Coordinate, Service, Split};
 use crate::model::Action;
 use crate::net::{AddressSet, Cidr, Family, PortRange, common};
-use crate::policy::{Extent, Outline, Policy, Space, Touch, Verdict};
+use crate::policy::{Extent, Outline, Policy, RuleList, Space, Touch, Verdict};
 
 /// Labels by service and source port.
 pub(crate) type Grid<L> = Split<Service, Arc<Split<u16, L>>>;
@@ -47,10 +47,17 @@ pub(crate) type Touched = Box<[u64]>;
 /// The extents of the clauses of a policy, and what is decided by those that touch a packet.
 #[derive(Debug)]
 pub(crate) struct Parts<'p> {
-    parts: Vec<Part<'p>>,
+    all: Vec<Part<'p>>,
     outline: Outline,
-    /// The fallback of the only list; `None` if there are several lists.
-    only: Option<Option<Verdict>>,
+    /// What happens if nothing matches, where the policy is one list.
+    fallback: OneFallback,
+}
+
+/// The fallback of a policy of one list.
+#[derive(Debug, Clone, Copy)]
+enum OneFallback {
+    Is(Option<Verdict>),
+    SeveralLists,
 }
 
 /// What verdicts depend on, for policies of one list: equal for equal verdicts in most cases, and never for
@@ -88,7 +95,7 @@ pub(crate) struct Part<'p> {
 impl<'p> Parts<'p> {
     /// The extents of all clauses, in the order in which they decide.
     pub(crate) fn new(policy: &'p Policy) -> Self {
-        let clauses = policy.lists().into_iter().flat_map(|list| list.clauses());
+        let clauses = policy.lists().into_iter().flat_map(RuleList::clauses);
         let mut parts = Vec::new();
         for (clause, number) in clauses.zip(0_u32..) {
             let (possible, action) = (clause.extent.possible(), clause.action);
@@ -108,25 +115,26 @@ impl<'p> Parts<'p> {
             }
             parts.push(Part { clause: number, action, touch: Touch::May, space: possible, within: None });
         }
-        let only = match policy.lists().as_slice() {
-            [list] => Some(list.fallback().verdict),
-            _ => None,
+        let fallback = match policy.lists().as_slice() {
+            [list] => OneFallback::Is(list.fallback().verdict),
+            _ => OneFallback::SeveralLists,
         };
-        Self { parts, outline: policy.outline(), only }
+        Self { all: parts, outline: policy.outline(), fallback }
     }
 
     /// The number of the area of each part over a family, where it has one.
     pub(crate) fn areas(&self, family: Family, areas: &mut Areas) -> Vec<Option<u32>> {
-        self.parts.iter().map(|part| part.area(family).map(|area| areas.number(area))).collect()
+        self.all.iter().map(|part| part.area(family).map(|area| areas.number(area))).collect()
     }
 
     /// What the verdicts on packets in these parts and in no others depend on, given the areas of all parts;
     /// `None` if the policy has several lists.
     pub(crate) fn key(&self, family: Family, areas: &[Option<u32>], touched: &Touched) -> Option<Key> {
-        let mut key = Key { family, fallback: self.only?, touched: Vec::new() };
+        let OneFallback::Is(fallback) = self.fallback else { return None };
+        let mut key = Key { family, fallback, touched: Vec::new() };
         let mut begin = 0;
         for place in members(touched) {
-            let (Some(part), Some(Some(area))) = (self.parts.get(place), areas.get(place)) else { continue };
+            let (Some(part), Some(Some(area))) = (self.all.get(place), areas.get(place)) else { continue };
             if key.touched.last().is_some_and(|(_, action, _)| *action != part.action) {
                 key.touched.get_mut(begin..).unwrap_or_default().sort_unstable();
                 begin = key.touched.len();
@@ -141,17 +149,17 @@ impl<'p> Parts<'p> {
 
     /// The parts, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Part<'p>> {
-        self.parts.iter()
+        self.all.iter()
     }
 
     /// No part.
     pub(crate) fn none(&self) -> Touched {
-        vec![0; self.parts.len().div_ceil(64)].into()
+        vec![0; self.all.len().div_ceil(64)].into()
     }
 
     /// The near addresses that some part asks for, and not any.
     pub(crate) fn locals(&self) -> Vec<Cidr> {
-        let mut blocks: Vec<Cidr> = self.parts.iter().flat_map(Part::spaces).filter_map(|space| space.local).collect();
+        let mut blocks: Vec<Cidr> = self.all.iter().flat_map(Part::spaces).filter_map(|space| space.local).collect();
         blocks.sort();
         blocks.dedup();
         blocks
@@ -168,7 +176,7 @@ impl<'p> Parts<'p> {
         budget: &mut Budget,
     ) -> Result<Grid<Verdict>, SetError> {
         let areas: Vec<(usize, Area)> =
-            members(touched).filter_map(|place| Some((place, self.parts.get(place)?.area(family)?))).collect();
+            members(touched).filter_map(|place| Some((place, self.all.get(place)?.area(family)?))).collect();
         let mut events: Vec<(Service, usize)> = Vec::new();
         for (index, (_, area)) in areas.iter().enumerate() {
             for (first, last) in &area.services {
@@ -224,7 +232,7 @@ impl<'p> Parts<'p> {
         for start in &starts {
             let here = |area: &Area| area.sources.is_none_or(|(first, last)| first <= *start && *start <= last);
             let touching: Vec<&Part<'_>> =
-                areas.iter().filter(|(_, area)| here(area)).filter_map(|(place, _)| self.parts.get(*place)).collect();
+                areas.iter().filter(|(_, area)| here(area)).filter_map(|(place, _)| self.all.get(*place)).collect();
             let of_list = |list: Range<u32>| {
                 let parts = touching.iter().filter(move |part| list.contains(&part.clause));
                 parts.map(|part| (part.clause, part.touch))

@@ -25,9 +25,9 @@ struct Random(u64);
 impl Random {
     fn below(&mut self, bound: u32) -> u32 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        u32::try_from(u64::from(bound) * ((z ^ z >> 31) >> 32) >> 32).unwrap()
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        u32::try_from((u64::from(bound) * ((z ^ (z >> 31)) >> 32)) >> 32).unwrap()
     }
 
     /// A place by Zipf's law: about as often in each doubling.
@@ -44,11 +44,11 @@ fn group_id(vpc: u32, place: u32) -> String {
 
 fn v4(vpc: u32, host: u32) -> IpAddr {
     // The first and the last VPC have the same range.
-    IpAddr::V4(Ipv4Addr::from(0x0a00_0000 | (vpc % (VPCS - 1)) << 20 | host))
+    IpAddr::V4(Ipv4Addr::from(0x0a00_0000 | ((vpc % (VPCS - 1)) << 20) | host))
 }
 
 fn v6(vpc: u32, host: u32) -> IpAddr {
-    IpAddr::V6(Ipv6Addr::from(0x2600_1f00_u128 << 96 | u128::from(vpc) << 72 | u128::from(host)))
+    IpAddr::V6(Ipv6Addr::from((0x2600_1f00_u128 << 96) | (u128::from(vpc) << 72) | u128::from(host)))
 }
 
 fn traffic(random: &mut Random) -> Traffic {
@@ -112,14 +112,14 @@ pub(crate) fn fleet(interfaces: u32, groups: u32, rules: u32) -> Inventory {
         let vpc = number % VPCS;
         // All interfaces of an application but a few have the same shared groups.
         let application = random.zipf(groups - SHARED);
-        let mut variant = Random(u64::from(application * VPCS + vpc) << 1 | u64::from(random.below(16) == 0));
+        let mut variant = Random((u64::from(application * VPCS + vpc) << 1) | u64::from(random.below(16) == 0));
         let mut own = vec![group_id(vpc, SHARED + application)];
         if variant.below(10) < 4 {
             own.extend((0..=variant.below(2)).map(|_| group_id(vpc, variant.below(SHARED))));
         }
         let mut interface = Interface::new(format!("eni-{number:06}")).with_groups(own).in_vpc(format!("vpc-{vpc}"));
         // An application lies in three subnets.
-        let host = (application * 3 + random.below(3)) % SUBNETS << 12 | number / VPCS;
+        let host = (((application * 3 + random.below(3)) % SUBNETS) << 12) | (number / VPCS);
         interface.addresses.push(v4(vpc, host));
         if random.below(4) == 0 {
             interface.addresses.push(v6(vpc, host));

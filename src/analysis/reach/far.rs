@@ -24,15 +24,15 @@ impl<'i> Vpcs<'i> {
         let all: BTreeSet<Option<&VpcId>> = inventory.interfaces().map(|interface| interface.vpc.as_ref()).collect();
         let all: Vec<Option<&VpcId>> = all.into_iter().collect();
         let active = active_peerings(inventory);
-        let is_joined = |a: &Option<&'i VpcId>, b: &Option<&'i VpcId>| {
+        let is_joined = |a: Option<&'i VpcId>, b: Option<&'i VpcId>| {
             // Where one is not known, it may be the same.
             let (Some(a), Some(b)) = (a, b) else { return true };
             match inventory.relation(a, b) {
                 VpcRelation::Same | VpcRelation::Peered | VpcRelation::TransitGateway => true,
-                VpcRelation::Unknown => active.contains(&(*a, *b)),
+                VpcRelation::Unknown => active.contains(&(a, b)),
             }
         };
-        let joined = all.iter().flat_map(|a| all.iter().map(move |b| is_joined(a, b))).collect();
+        let joined = all.iter().flat_map(|a| all.iter().map(move |b| is_joined(*a, *b))).collect();
         Self { all, joined }
     }
 

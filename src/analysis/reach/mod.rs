@@ -299,12 +299,11 @@ fn classes<'i>(
         let appearance = appearances.of(&interface.id).unwrap_or_default();
         let alike = spots.iter().map(|spot| (spot.column, spot.egress, spot.ingress)).collect();
         let place = *places.entry((policies, appearance, alike)).or_insert(classes.len());
-        match classes.get_mut(place) {
-            Some(class) => class.members.push(interface),
-            None => {
-                let vpc = appearances.vpc(appearance);
-                classes.push(ReachClass { members: vec![interface], policies, vpc, appearance, spots });
-            }
+        if let Some(class) = classes.get_mut(place) {
+            class.members.push(interface);
+        } else {
+            let vpc = appearances.vpc(appearance);
+            classes.push(ReachClass { members: vec![interface], policies, vpc, appearance, spots });
         }
         class_of.insert(interface.id.as_str(), place);
     }
