@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::question::interface;
+use crate::common::interface;
 use crate::single::verdict_name;
 use crate::{Failure, INPUT_ERROR};
 

@@ -19,9 +19,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use secgroup::load::Provider;
-
 use common::{Egress, Failure, INPUT_ERROR, engine, finish, load, print_warnings};
+use secgroup::load::Provider;
 
 /// May this packet pass these security groups, and which rule says so?
 ///

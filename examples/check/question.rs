@@ -8,6 +8,7 @@ use secgroup::model::{Interface, Inventory};
 use secgroup::net::{Family, Flow, FlowError, IcmpMessage, Payload, Protocol};
 
 use crate::Failure;
+use crate::common::interface;
 
 /// A question about one packet.
 #[derive(Args, Debug, Clone)]
@@ -139,24 +140,5 @@ pub(crate) fn end<'a>(inventory: &'a Inventory, id: &str) -> Result<End<'a>, Fai
     match id.parse() {
         Ok(address) => Ok(End::Outside(address)),
         Err(_) => Ok(End::Inside(interface(inventory, id)?)),
-    }
-}
-
-/// The interface with this id, or the primary interface of the instance with this id.
-pub(crate) fn interface<'a>(inventory: &'a Inventory, id: &str) -> Result<&'a Interface, String> {
-    if let Some(interface) = inventory.interface(id) {
-        return Ok(interface);
-    }
-    if !inventory.has_instance(id) {
-        return Err(format!("`{id}` is neither an interface nor an instance of the configuration"));
-    }
-    let own: Vec<&Interface> = inventory.interfaces_of(id).collect();
-    match own.as_slice() {
-        [] => Err(format!("the instance `{id}` has no interface in the configuration")),
-        [first, rest @ ..] if first.primary || rest.is_empty() => Ok(first),
-        [first, ..] => Err(format!(
-            "which interface of the instance `{id}` is its primary one is not known; name one, such as `{}`",
-            first.id
-        )),
     }
 }

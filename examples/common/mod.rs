@@ -1,5 +1,5 @@
-//! What the programs that read folders of documents have in common.
-#![allow(dead_code, reason = "each program uses its own part")]
+//! What the examples share that read a folder with a cloud's documents.
+#![allow(dead_code, reason = "each example uses its part")]
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use secgroup::engine::{AlibabaEngine, AwsEngine, IntraGroupEgress, PolicyEngine};
 use secgroup::load::{Loaded, Loader, Provider};
-use secgroup::model::InterfaceId;
+use secgroup::model::{Interface, InterfaceId, Inventory};
 use secgroup::net::{Direction, Flow, Payload, Protocol};
 use serde::Serialize;
 
@@ -19,9 +19,10 @@ pub(crate) type Failure = Box<dyn std::error::Error>;
 pub(crate) const INPUT_ERROR: u8 = 2;
 /// The status where nothing is proved, but something is not known.
 pub(crate) const INDETERMINATE: u8 = 3;
-/// How many warnings are printed unless all are asked for.
+/// How many warnings are printed without `--all-warnings`.
 const WARNINGS_SHOWN: usize = 1_000;
 
+/// Alibaba: whether egress drops stop traffic between members of an interconnected group (AMB-1).
 #[derive(ValueEnum, Clone, Copy, Debug)]
 pub(crate) enum Egress {
     /// By the tables of rule order: they do
@@ -88,6 +89,7 @@ pub(crate) fn engine(provider: Provider, intra_group_egress: IntraGroupEgress) -
     }
 }
 
+/// Prints the warnings of loading to standard error, all of them or the first thousand.
 pub(crate) fn print_warnings(loaded: &Loaded, all: bool) {
     let shown = if all { loaded.warnings.len() } else { WARNINGS_SHOWN };
     let mut stderr = io::stderr().lock();
@@ -97,6 +99,25 @@ pub(crate) fn print_warnings(loaded: &Loaded, all: bool) {
     let more = loaded.warnings.len().saturating_sub(shown);
     if more > 0 {
         let _ = writeln!(stderr, "warning: and {more} more; --all-warnings prints them");
+    }
+}
+
+/// The interface with this id, or the primary interface of the instance with this id.
+pub(crate) fn interface<'a>(inventory: &'a Inventory, id: &str) -> Result<&'a Interface, String> {
+    if let Some(interface) = inventory.interface(id) {
+        return Ok(interface);
+    }
+    if !inventory.has_instance(id) {
+        return Err(format!("`{id}` is neither an interface nor an instance of the configuration"));
+    }
+    let own: Vec<&Interface> = inventory.interfaces_of(id).collect();
+    match own.as_slice() {
+        [] => Err(format!("the instance `{id}` has no interface in the configuration")),
+        [first, rest @ ..] if first.primary || rest.is_empty() => Ok(first),
+        [first, ..] => Err(format!(
+            "which interface of the instance `{id}` is its primary one is not known; name one, such as `{}`",
+            first.id
+        )),
     }
 }
 
