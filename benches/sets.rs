@@ -2,7 +2,8 @@
 //! nothing; and for a whole account its diff, its lint and its classes. Beside the naive way in the same run.
 //!
 //! `cargo bench --bench sets` for policies; `cargo bench --bench sets -- account` for an account of 10,000
-//! interfaces, 1,000 groups and 20,000 rules, of which two versions differ in ten rules.
+//! interfaces, 1,000 groups and 20,000 rules, of which two versions differ in ten rules; `-- reach` for who reaches
+//! whom in it.
 //!
 //! | way | naive way |
 //! |---|---|
@@ -26,7 +27,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use clap::Parser;
-use secgroup::analysis::{InterfaceClass, Side, diff, lint::lint, superfluous};
+use secgroup::analysis::{InterfaceClass, Reach, Side, diff, lint::lint, superfluous};
 use secgroup::engine::AwsEngine;
 use secgroup::model::{Action, Inventory};
 use secgroup::net::AddressSet;
@@ -44,7 +45,7 @@ const TRIED: usize = 20;
 /// Time exact sets.
 #[derive(Parser, Debug)]
 struct Args {
-    /// The cases, `account` among them; the policies if none is given
+    /// The cases, or `account`, or `reach`; the policies if none is given
     cases: Vec<String>,
     /// Rounds in which every way takes its turn
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -63,6 +64,9 @@ fn main() -> Outcome<()> {
     println!("# {} rounds", args.rounds);
     if args.cases.iter().any(|case| case == "account") {
         return measure_account(args.percent, args.rounds);
+    }
+    if args.cases.iter().any(|case| case == "reach") {
+        return measure_reach(args.percent, args.rounds);
     }
     println!("# case rules cells way ms naive_ms ratio");
     for shape in shapes() {
@@ -195,7 +199,26 @@ fn measure_account(percent: usize, count: u32) -> Outcome<()> {
     println!("account diff {:.0} ms, {changed} interfaces changed", rounds(count, || keep(diff(old, new, &public)?))?);
     let (found, time) = timed(|| lint(&engine, &before));
     println!("account lint {:.0} ms, {} findings", milliseconds(time), found?.findings.len());
-    println!("account peak memory {:.0} MiB", peak());
+    println!("account peak memory with diff and lint {:.0} MiB", peak());
+    Ok(())
+}
+
+/// Who reaches whom, every pair of classes.
+fn measure_reach(percent: usize, count: u32) -> Outcome<()> {
+    let inventory = account::inventory(&account::Scale::of(percent));
+    let engine = AwsEngine::new();
+    let (mut pairs, mut open, mut classes) = (0, 0, 0);
+    let time = rounds(count, || {
+        let reach = Reach::new(&engine, &inventory)?;
+        (pairs, open, classes) = (0, 0, reach.classes().len());
+        for link in reach.matrix() {
+            pairs += 1;
+            open += usize::from(link.outcome.is_open());
+        }
+        Ok(())
+    })?;
+    println!("reach {classes} classes, {pairs} pairs, {open} open, {time:.0} ms");
+    println!("reach peak memory {:.0} MiB", peak());
     Ok(())
 }
 

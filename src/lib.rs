@@ -12,7 +12,7 @@
 //! | [`engine`] | provider semantics: the trait and the engines of AWS and Alibaba Cloud; paths |
 //! | [`set`] | exact sets of packets; what a policy decides about all of them |
 //! | [`matcher`] | compiled policies: the same decisions in nanoseconds |
-//! | [`analysis`] | classes of interfaces, and what follows from sets of packets |
+//! | [`analysis`] | what follows from sets: differences, idle rules, controls, lint, reach |
 #![cfg_attr(
     feature = "fleet",
     doc = "| [`fleet`] | the policies of all interfaces, kept up to date edit by edit (feature `fleet`) |"
