@@ -280,6 +280,11 @@ fn t12_prefix_lists_count() {
     assert_eq!(violation.text, "may allow tcp/22 over IPv6 from anywhere");
     assert!(!found(&inventory, &check("EC2.54")).unwrap().certain);
     assert_eq!(found(&inventory, &check("EC2.53")), None);
+    // One half that is open and another that may be are anywhere only together.
+    let mut unknown = PrefixList::unknown("pl-1");
+    unknown.family = Some(Family::V4);
+    let violation = found(&with_list(unknown, &["tcp/22 0.0.0.0/1", "tcp/22 pl-1"]), &check("EC2.13")).unwrap();
+    assert!(!violation.certain && violation.clauses.len() == 1);
 }
 
 /// AWS-132: a range or all protocols open the ports they include.
@@ -346,7 +351,19 @@ fn members_without_public_addresses_change_nothing_else() {
     assert!(!violation.certain);
     let [owner] = violation.clauses[..] else { panic!("{violation:?}") };
     assert_eq!(after.clause(owner).unwrap().provenance.text(), "tcp/22 from pl-9");
-    // Members that are known stay.
+    // Members that are known stay: one with a public address, beside others that are not known.
+    let member = Interface::new("eni-2").with_groups(["sg-9"]).with_address("203.0.113.9".parse().unwrap());
+    let inventory = Inventory::builder()
+        .group(SecurityGroup::aws("sg-1").with_rule(rule("tcp/22 sg-9")))
+        .interface(Interface::new("eni-1").with_groups(["sg-1"]))
+        .interface(member)
+        .members_incomplete()
+        .build()
+        .unwrap();
+    let any_source = check("ecs-security-group-not-internet-cidr-access");
+    let violation = found(&inventory, &any_source).unwrap();
+    assert!(violation.certain);
+    assert_eq!(violation.packets.remotes().to_string(), "203.0.113.9");
     assert!(matches!(
         without_public_members(&policy(&AwsEngine::new(), &aws(&["all sg-1"]), Direction::Ingress)),
         std::borrow::Cow::Borrowed(_)

@@ -288,9 +288,14 @@ fn exposure_by_effect() {
     let aws = |rules: Vec<Rule>| run(&AwsEngine::new(), with_interface([SecurityGroup::aws("sg-1").with_rules(rules)]));
     let exposed = |lint: &Lint| of(lint, &eni(), "exposed-administration").len();
     let ec2 = |lint: &Lint, code: &str| of(lint, &group("sg-1"), code).len();
-    // Open over IPv6 only.
+    // Open over IPv6 only: the group is, but the interface has no IPv6 address that could be reached.
     let found = aws(vec![ingress("tcp/22", cidr("::/0"), "r")]);
-    assert_eq!((exposed(&found), ec2(&found, "EC2.13"), ec2(&found, "EC2.53"), ec2(&found, "EC2.54")), (1, 1, 0, 1));
+    assert_eq!((exposed(&found), ec2(&found, "EC2.13"), ec2(&found, "EC2.53"), ec2(&found, "EC2.54")), (0, 1, 0, 1));
+    let both =
+        Interface::new("eni-1").with_groups(["sg-1"]).with_address(ip("10.0.0.5")).with_address(ip("2001:db8::5"));
+    let group6 = SecurityGroup::aws("sg-1").with_rule(ingress("tcp/22", cidr("::/0"), "r"));
+    let found = run(&AwsEngine::new(), Inventory::builder().group(group6).interface(both));
+    assert_eq!(exposed(&found), 1);
     // Two halves of the address space together are anywhere, and it is said that they are in two rules.
     let found = aws(vec![ingress("tcp/22", cidr("0.0.0.0/1"), "low"), ingress("tcp/22", cidr("128.0.0.0/1"), "high")]);
     assert_eq!((exposed(&found), ec2(&found, "EC2.13")), (1, 1));
@@ -338,6 +343,54 @@ fn drops_close_ports() {
             assert!(control[0].message.contains("`eni-1`"));
         }
     }
+}
+
+/// One port that is open to anywhere is not all ports; a protocol without ports is not split.
+#[test]
+fn what_is_open_is_not_more_than_that() {
+    for traffic in ["tcp/443", "50", "gre", "4"] {
+        let found = run(
+            &AwsEngine::new(),
+            with_interface([SecurityGroup::aws("sg-1").with_rule(ingress(traffic, cidr("0.0.0.0/0"), "r"))]),
+        );
+        assert!(found.worst() <= Some(Severity::Info), "{traffic}: {found:?}");
+    }
+}
+
+/// Every group whose own rules open a port is told of, whichever rule decides, and no other is.
+#[test]
+fn groups_are_judged_by_their_own_rules() {
+    let accused = |lint: &Lint, code: &str| -> Vec<String> {
+        lint.findings.iter().filter(|f| f.code == code).map(|finding| finding.subject.to_string()).collect()
+    };
+    let aws =
+        |id: &str, traffic: &str, block: &str| SecurityGroup::aws(id).with_rule(ingress(traffic, cidr(block), id));
+    let groups = [
+        aws("sg-1", "tcp/22", "198.51.100.7/32"),
+        aws("sg-2", "tcp/20-30", "0.0.0.0/0"),
+        aws("sg-3", "all", "0.0.0.0/0"),
+    ];
+    let found = run(&AwsEngine::new(), with_interface(groups));
+    assert_eq!(accused(&found, "EC2.13"), ["the group `sg-2`", "the group `sg-3`"]);
+    // Halves in two groups open the port together, and both are told of.
+    let groups =
+        [aws("sg-1", "tcp/22", "0.0.0.0/1"), aws("sg-2", "tcp/22", "128.0.0.0/1"), aws("sg-3", "tcp/80", "10.0.0.0/8")];
+    let found = run(&AwsEngine::new(), with_interface(groups));
+    assert_eq!(accused(&found, "EC2.13"), ["the group `sg-1`", "the group `sg-2`"]);
+    // A managed group opens the port at a better priority: the user's own group opens it all the same.
+    let mut managed = basic("sg-1", [ingress("tcp/22", cidr("0.0.0.0/0"), "m").with_priority(Priority(1))]);
+    managed.service_managed = true;
+    let own = basic("sg-2", [ingress("tcp/22", cidr("0.0.0.0/0"), "o").with_priority(Priority(50))]);
+    let found = run(&AlibabaEngine::new(), with_interface([managed, own]));
+    assert_eq!(accused(&found, "sg-risky-ports-check"), ["the group `sg-2`"]);
+    assert_eq!(of(&found, &eni(), "exposed-administration").len(), 1);
+}
+
+/// A basic group lets everything out by default (ALI-3), and no rule says so.
+#[test]
+fn exposure_by_default() {
+    let found = run(&AlibabaEngine::new(), with_interface([basic("sg-1", [])]));
+    assert_eq!(of(&found, &group("sg-1"), "ecs-security-group-egress-not-all-access").len(), 1);
 }
 
 /// A group that no interface has is judged by itself; controls of another cloud are not asked.

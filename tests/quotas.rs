@@ -104,7 +104,7 @@ fn prefix_lists_of_aws_cost_what_they_may_hold() {
     let store = list("com.amazonaws.eu-central-1.s3", None, &["192.0.2.0/24", "198.51.100.0/24"]);
     assert_eq!(texts(group(59).prefix_list(store), Cloud::Aws), [""; 0]);
     // A name of one's own is no weight.
-    let own = list("s3", Some(2), &["192.0.2.0/24"]);
+    let own = list("backup.s3", Some(2), &["192.0.2.0/24"]);
     assert_eq!(texts(group(59).prefix_list(own), Cloud::Aws).len(), 1);
     let large = list("office", Some(1001), &[]);
     assert_eq!(

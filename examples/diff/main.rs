@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use secgroup::analysis::controls::public_addresses;
 use secgroup::analysis::{ChangedTraffic, Diff, Owner, Side, Status, SubjectDiff, diff};
 use secgroup::load::Provider;
 use secgroup::model::{GroupId, InterfaceId, Inventory, RuleId};
@@ -42,7 +43,7 @@ struct Args {
     /// Print the differences as JSON
     #[arg(long)]
     json: bool,
-    /// Far addresses to which new exposure is called out; everything but private addresses if absent
+    /// Far addresses to which new exposure is called out; all public addresses if absent
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     public: Vec<Cidr>,
     /// Alibaba: whether egress drops stop traffic between members of an interconnected group (AMB-1)
@@ -70,7 +71,8 @@ fn run(args: &Args) -> Result<u8, Failure> {
     let (old, new) = (engine(before.provider, reading), engine(after.provider, reading));
     let old = Side { engine: old.as_ref(), inventory: &before.inventory };
     let new = Side { engine: new.as_ref(), inventory: &after.inventory };
-    let public: AddressSet = if args.public.is_empty() { public()? } else { args.public.iter().copied().collect() };
+    let public =
+        if args.public.is_empty() { public_addresses() } else { args.public.iter().copied().collect::<AddressSet>() };
     let found = diff(old, new, &public)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let sides = Sides { before: &before.inventory, after: &after.inventory };
@@ -86,14 +88,6 @@ fn run(args: &Args) -> Result<u8, Failure> {
         (false, true) => INDETERMINATE,
         (false, false) => 0,
     })
-}
-
-/// Everything but addresses of private networks and of the machine itself.
-fn public() -> Result<AddressSet, Failure> {
-    const PRIVATE: [&str; 7] =
-        ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "fc00::/7", "fe80::/10"];
-    let private: Result<Vec<Cidr>, _> = PRIVATE.into_iter().map(str::parse).collect();
-    Ok(private?.into_iter().collect::<AddressSet>().complement())
 }
 
 /// Both configurations, to know the addresses of interfaces.

@@ -96,52 +96,84 @@ pub(crate) fn map<N: Coordinate, A: PartialEq, R: PartialEq>(
     })
 }
 
-/// What a row has of the packets of one label, and the place of the label.
-type Part<N> = (usize, Arc<Sources<N, bool>>);
+/// Values by label, in the order in which labels were met.
+struct ByLabel<L, V> {
+    places: HashMap<L, usize, foldhash::fast::RandomState>,
+    values: Vec<(L, V)>,
+}
 
-/// The packets of each label. Costs the size of the layer for each label that is in a row of it.
-pub(crate) fn by_label<N: Coordinate, L: Copy + Eq + Hash>(layer: &Layer<N, L>) -> Vec<(L, Layer<N, bool>)> {
-    let outside: Arc<Sources<N, bool>> =
-        Arc::new(Split::uniform(Arc::new(Split::uniform(Arc::new(Split::uniform(false))))));
-    let mut places: HashMap<L, usize, foldhash::fast::RandomState> = HashMap::default();
-    let mut found: Vec<(L, Layer<N, bool>)> = Vec::new();
-    let mut parts: HashMap<usize, Vec<Part<N>>, foldhash::fast::RandomState> = HashMap::default();
-    for (first, last, row) in layer.iter() {
-        let parts = parts.entry(Arc::as_ptr(row).addr()).or_insert_with(|| {
-            let mut labels: Vec<L> = Vec::new();
-            for label in row.values().flat_map(|locals| locals.values()).flat_map(|remotes| remotes.values()) {
-                if !labels.contains(label) {
-                    labels.push(*label);
-                }
-            }
-            let part = |wanted: L| {
-                let is = |label: &L| *label == wanted;
-                Arc::new(row.map(|locals| Arc::new(locals.map(|part| Arc::new(part.map(is))))))
-            };
-            labels
-                .into_iter()
-                .map(|label| {
-                    let place = *places.entry(label).or_insert_with(|| {
-                        found.push((label, Split::start(1)));
-                        found.len() - 1
-                    });
-                    (place, part(label))
-                })
-                .collect()
+impl<L: Copy + Eq + Hash, V> ByLabel<L, V> {
+    fn new() -> Self {
+        Self { places: HashMap::default(), values: Vec::new() }
+    }
+
+    fn of(&mut self, label: L, first: impl FnOnce() -> V) -> Option<&mut V> {
+        let place = *self.places.entry(label).or_insert_with(|| {
+            self.values.push((label, first()));
+            self.values.len() - 1
         });
-        for (place, part) in parts.iter() {
-            if let Some((_, layer)) = found.get_mut(*place) {
-                if let Some(before) = first.before() {
-                    layer.extend_to(before, outside.clone());
-                }
-                layer.extend_to(last, part.clone());
+        self.values.get_mut(place).map(|(_, value)| value)
+    }
+}
+
+/// Collects, for each label, the parts of a dimension that have it; elsewhere is `outside`.
+struct Parts<K, L, V> {
+    by_label: ByLabel<L, Split<K, V>>,
+    outside: V,
+}
+
+impl<K: Coordinate, L: Copy + Eq + Hash, V: Clone + PartialEq> Parts<K, L, V> {
+    fn new(outside: V) -> Self {
+        Self { by_label: ByLabel::new(), outside }
+    }
+
+    /// The label has this value in an interval behind all that it had before.
+    fn add(&mut self, label: L, first: K, last: K, value: V) {
+        if let Some(split) = self.by_label.of(label, || Split::start(1)) {
+            if let Some(before) = first.before() {
+                split.extend_to(before, self.outside.clone());
             }
+            split.extend_to(last, value);
         }
     }
-    for (_, layer) in &mut found {
-        layer.extend_to(Service::LAST, outside.clone());
+
+    fn finish(self) -> impl Iterator<Item = (L, Split<K, V>)> {
+        let outside = self.outside;
+        self.by_label.values.into_iter().map(move |(label, mut split)| {
+            split.extend_to(K::LAST, outside.clone());
+            (label, split)
+        })
     }
-    found
+}
+
+/// The packets of each label, in the order in which labels are met. Costs the size of the layer.
+pub(crate) fn by_label<N: Coordinate, L: Copy + Eq + Hash>(layer: &Layer<N, L>) -> Vec<(L, Layer<N, bool>)> {
+    let no_remotes: Arc<Remotes<N, bool>> = Arc::new(Split::uniform(false));
+    let no_locals: Arc<Locals<N, bool>> = Arc::new(Split::uniform(no_remotes.clone()));
+    let nothing: Arc<Sources<N, bool>> = Arc::new(Split::uniform(no_locals.clone()));
+    let of_row = |row: &Sources<N, L>| -> Vec<(L, Arc<Sources<N, bool>>)> {
+        let mut sources = Parts::new(no_locals.clone());
+        for (first_port, last_port, locals) in row.iter() {
+            let mut near = Parts::new(no_remotes.clone());
+            for (first, last, remotes) in locals.iter() {
+                let mut far = Parts::new(false);
+                for (first, last, label) in remotes.iter() {
+                    far.add(*label, first, last, true);
+                }
+                far.finish().for_each(|(label, remotes)| near.add(label, first, last, Arc::new(remotes)));
+            }
+            near.finish().for_each(|(label, locals)| sources.add(label, first_port, last_port, Arc::new(locals)));
+        }
+        sources.finish().map(|(label, sources)| (label, Arc::new(sources))).collect()
+    };
+    let mut known: HashMap<usize, Vec<(L, Arc<Sources<N, bool>>)>, foldhash::fast::RandomState> = HashMap::default();
+    let mut found = Parts::new(nothing);
+    for (first, last, row) in layer.iter() {
+        for (label, part) in known.entry(Arc::as_ptr(row).addr()).or_insert_with(|| of_row(row)).iter() {
+            found.add(*label, first, last, part.clone());
+        }
+    }
+    found.finish().collect()
 }
 
 /// The label of a packet; `None` if it depends on what is left open.

@@ -20,6 +20,7 @@
 //! [`SetLimits`] and returns a [`SetError`] with the numbers beyond it.
 
 mod boxes;
+pub(crate) mod by_service;
 mod compare;
 mod count;
 mod decided;
@@ -28,8 +29,7 @@ mod layer;
 mod limits;
 mod packet_set;
 pub(crate) mod plane;
-mod project;
-pub(crate) mod projection;
+mod seen;
 mod serial;
 mod service_set;
 mod split;

@@ -7,7 +7,7 @@ use super::ports::{Families, ServicePorts, ports};
 use crate::model::{GroupId, GroupKind, Interface, Inventory, RuleCoverage, SecurityGroup};
 use crate::net::{Direction, Family, common};
 use crate::policy::{ClauseId, Policy, Provenance, service};
-use crate::set::projection::ServiceRanges;
+use crate::set::by_service::ServiceRanges;
 use crate::set::{PacketSet, Services};
 
 /// Something that must hold.
@@ -197,7 +197,7 @@ fn offending(check: &Check, openness: &Openness<'_>, certainty: Certainty, famil
             let all = [ServicePorts::tcp(used.clone()), ServicePorts::udp(used)];
             let whole = |ports: ServicePorts| {
                 let services = ports.services();
-                (!common(open, &services).is_empty()).then_some(services)
+                (common(open, &services) == services).then_some(services)
             };
             all.into_iter().filter_map(whole).flatten().collect()
         }

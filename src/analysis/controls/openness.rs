@@ -2,7 +2,7 @@
 
 use crate::net::{AddressSet, Direction, Family};
 use crate::policy::{Basis, ClauseId, Decision, Verdict};
-use crate::set::projection::ServiceRanges;
+use crate::set::by_service::ServiceRanges;
 use crate::set::{Decided, PacketSet};
 
 use super::public::{is_anywhere, public};

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::net::{Family, PortRange, PortRangeError, PortSet, Protocol};
 use crate::policy::service;
-use crate::set::projection::ServiceRanges;
+use crate::set::by_service::ServiceRanges;
 
 /// Destination ports of TCP and of UDP, which are told apart (trap T3).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -1,6 +1,7 @@
 //! Findings about what is open: the controls of auditors, by group, and exposures in general, by interface.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::codes;
 use super::finding::Finding;
@@ -9,7 +10,7 @@ use crate::analysis::alone::{cards, resolved};
 use crate::analysis::classes::InterfaceClass;
 use crate::analysis::controls::{
     About, Certainty, Cloud, Control, Openness, Reach, Subject as Checked, Violation, complement, is_anywhere,
-    without_public_members,
+    public_addresses, without_public_members,
 };
 use crate::analysis::error::{AnalysisError, Subject};
 use crate::analysis::quotas::{QuotaSubject, Quotas, over};
@@ -17,29 +18,29 @@ use crate::analysis::severity::Severity;
 use crate::engine::PolicyEngine;
 use crate::model::{Action, GroupId, Interface, InterfaceId, Inventory, RuleId, SecurityGroup};
 use crate::net::{AddressSet, Cidr, Direction, Family, common};
-use crate::policy::{Policy, RuleList, service};
-use crate::set::projection::ServiceRanges;
-use crate::set::{Decided, PacketSet, Services};
+use crate::policy::{Policy, RuleList, Selector, service};
+use crate::set::by_service::ServiceRanges;
+use crate::set::{Decided, PacketSet, Services, numbered};
 
 /// Collects what violates controls.
 pub(super) struct Auditing<'a> {
     inventory: &'a Inventory,
     controls: &'a [Control],
-    /// What was found about groups that interfaces have, by the place of the control and the group.
-    by_group: BTreeMap<(usize, &'a GroupId), Grouped>,
+    /// What was found about groups that interfaces have, by the place of the control, the group, and what is
+    /// wrong in words, which can differ with the other groups of an interface.
+    by_group: BTreeMap<(usize, GroupId, String), Grouped>,
     findings: Vec<Finding>,
 }
 
-/// What one group contributes to the violation of a control, on all interfaces.
+/// What one group does to the violation of a control, on all interfaces where that is the same.
 struct Grouped {
     certain: bool,
-    text: String,
-    direction: Option<Direction>,
-    /// Its own rules first, then those of other groups.
-    own: BTreeSet<RuleId>,
-    others: BTreeSet<RuleId>,
+    direction: Direction,
+    rules: Vec<RuleId>,
     interfaces: Vec<InterfaceId>,
     packets: PacketSet,
+    /// The near addresses of the first interface.
+    near: Vec<IpAddr>,
 }
 
 impl<'a> Auditing<'a> {
@@ -52,93 +53,107 @@ impl<'a> Auditing<'a> {
         let judged = without_public_members(policy);
         // What has too many parts is told of elsewhere.
         let Ok(decided) = Decided::new(&judged) else { return };
-        // Only rules about near addresses tell the interfaces of a class apart.
-        let clauses = || policy.lists().into_iter().flat_map(RuleList::clauses);
-        if clauses().any(|clause| clause.extent.possible().local.is_some()) {
-            for interface in class.members() {
-                let near: AddressSet =
-                    interface.member_blocks().chain(interface.public.iter().copied().map(Cidr::host)).collect();
-                let openness =
-                    if interface.addresses_unknown { Openness::of(&decided) } else { Openness::at(&decided, near) };
-                self.interfaces(&[*interface], policy, &openness);
-            }
-        } else {
-            self.interfaces(class.members(), policy, &Openness::of(&decided));
+        for (near, interfaces) in by_near_addresses(class, policy) {
+            let openness = Openness::at(&decided, near);
+            self.general(&interfaces, policy, &openness);
+        }
+        let openness = Openness::of(&decided);
+        let violated: Vec<(usize, Violation)> = (self.controls.iter().enumerate())
+            .filter(|(_, control)| control.cloud.is_some())
+            .filter_map(|(place, control)| Some((place, control.evaluate(Checked::Traffic(&openness))?)))
+            .collect();
+        if !violated.is_empty() {
+            self.audited(class, policy, &violated);
         }
     }
 
-    fn interfaces(&mut self, interfaces: &[&Interface], policy: &Policy, openness: &Openness<'_>) {
-        for (place, control) in self.controls.iter().enumerate() {
+    /// Exposures of interfaces, whatever auditors say.
+    fn general(&mut self, interfaces: &[&Interface], policy: &Policy, openness: &Openness<'_>) {
+        let mut found = Vec::new();
+        for control in self.controls.iter().filter(|control| control.cloud.is_none()) {
             let Some(violation) = control.evaluate(Checked::Traffic(openness)) else { continue };
-            if violation.is_managed(policy, self.inventory) {
-                continue;
-            }
-            match control.cloud {
-                None => self.general(interfaces, policy, control, &violation),
-                Some(_) => self.audited(interfaces, policy, place, control, &violation),
-            }
+            let by_default = if violation.by_default { ", by default" } else { "" };
+            found.push(
+                Finding::new(
+                    control.id,
+                    severity(control, violation.certain),
+                    Subject::Interface("".into()),
+                    format!("it {}{by_default} (should hold: {})", violation.text, control.title),
+                )
+                .in_direction(policy.direction())
+                .about(rules_of(policy, &violation))
+                .suggesting("name the addresses that need it")
+                .shown_by(Some(violation.packets)),
+            );
         }
         if policy.direction() == Direction::Ingress {
-            let split = split_anywhere(policy, openness);
-            for interface in interfaces {
-                self.findings.extend(split.iter().map(|finding| finding.at(interface)));
-            }
+            found.extend(split_anywhere(policy, openness));
+        }
+        for interface in interfaces {
+            self.findings.extend(found.iter().map(|finding| finding.at(interface)));
         }
     }
 
-    /// An exposure of interfaces, whatever auditors say.
-    fn general(&mut self, interfaces: &[&Interface], policy: &Policy, control: &Control, violation: &Violation) {
-        let rules = rules_of(policy, violation).into_iter().map(|(_, rule)| rule).collect();
-        let by_default = if violation.by_default { ", by default" } else { "" };
-        let finding = Finding::new(
-            control.id,
-            severity(control, violation.certain),
-            Subject::Interface("".into()),
-            format!("it {}{by_default} (should hold: {})", violation.text, control.title),
-        )
-        .in_direction(policy.direction())
-        .about(rules)
-        .suggesting("name the addresses that need it")
-        .shown_by(Some(violation.packets.clone()));
-        self.findings.extend(interfaces.iter().map(|interface| finding.at(interface)));
-    }
-
-    /// A violation of an auditor's control, which counts for the groups whose rules bring it about.
-    fn audited(
-        &mut self,
-        interfaces: &[&Interface],
-        policy: &Policy,
-        place: usize,
-        control: &Control,
-        violation: &Violation,
-    ) {
-        let rules = rules_of(policy, violation);
-        let groups: BTreeSet<&GroupId> = rules.iter().map(|(group, _)| group).collect();
+    /// Violations of auditors' controls. Each group is held against them with the rules that allow of its own
+    /// and those that deny of all groups; what no group violates alone, all do whose rules have a part in it.
+    fn audited(&mut self, class: &InterfaceClass<'_>, policy: &Policy, violated: &[(usize, Violation)]) {
+        let mut alone: BTreeSet<usize> = BTreeSet::new();
+        let groups = class.representative().groups.iter().flatten().filter_map(|id| self.inventory.group(id.as_str()));
         for group in groups {
-            let Some(group) = self.inventory.group(group.as_str()).filter(|group| control.applies_to_group(group))
-            else {
-                continue;
+            let clauses: Vec<_> = numbered(policy).map(|(_, _, clause)| clause).collect();
+            let own = |number: u32| {
+                let clause = usize::try_from(number).ok().and_then(|number| clauses.get(number));
+                clause.is_some_and(|clause| {
+                    let of = clause.provenance.rule().map(|origin| &origin.group);
+                    clause.action != Action::Allow || of == Some(&group.id)
+                })
             };
-            let grouped = self.by_group.entry((place, &group.id)).or_insert_with(|| Grouped {
-                certain: false,
-                text: violation.text.clone(),
-                direction: Some(policy.direction()),
-                own: BTreeSet::new(),
-                others: BTreeSet::new(),
-                interfaces: Vec::new(),
-                packets: violation.packets.clone(),
-            });
-            if violation.certain && !grouped.certain {
-                grouped.certain = true;
-                grouped.text.clone_from(&violation.text);
-                grouped.packets = violation.packets.clone();
+            let (rest, _) = policy.with_clauses(own);
+            let judged = without_public_members(&rest);
+            let Ok(decided) = Decided::new(&judged) else { continue };
+            let openness = Openness::of(&decided);
+            for (place, _) in violated {
+                let Some(control) = self.controls.get(*place) else { continue };
+                if let Some(violation) = control.evaluate(Checked::Traffic(&openness)) {
+                    alone.insert(*place);
+                    if control.applies_to_group(group) {
+                        let rules = rules_of(&rest, &violation);
+                        self.add(*place, group, class, policy.direction(), &violation, rules);
+                    }
+                }
             }
-            for (of, rule) in &rules {
-                let rules = if *of == group.id { &mut grouped.own } else { &mut grouped.others };
-                rules.insert(rule.clone());
-            }
-            grouped.interfaces.extend(interfaces.iter().map(|interface| interface.id.clone()));
         }
+        for (place, violation) in violated.iter().filter(|(place, _)| !alone.contains(place)) {
+            let Some(control) = self.controls.get(*place) else { continue };
+            let origins = violation.clauses.iter().filter_map(|id| policy.clause(*id)?.provenance.rule());
+            let groups: BTreeSet<&GroupId> = origins.map(|origin| &origin.group).collect();
+            for group in groups.into_iter().filter_map(|id| self.inventory.group(id.as_str())) {
+                if control.applies_to_group(group) {
+                    self.add(*place, group, class, policy.direction(), violation, rules_of(policy, violation));
+                }
+            }
+        }
+    }
+
+    fn add(
+        &mut self,
+        place: usize,
+        group: &SecurityGroup,
+        class: &InterfaceClass<'_>,
+        direction: Direction,
+        violation: &Violation,
+        rules: Vec<RuleId>,
+    ) {
+        let key = (place, group.id.clone(), violation.text.clone());
+        let grouped = self.by_group.entry(key).or_insert_with(|| Grouped {
+            certain: violation.certain,
+            direction,
+            rules,
+            interfaces: Vec::new(),
+            packets: violation.packets.clone(),
+            near: class.representative().addresses.clone(),
+        });
+        grouped.interfaces.extend(class.ids().cloned());
     }
 
     /// Holds a group that no interface has against the controls about traffic, by itself.
@@ -155,7 +170,7 @@ impl<'a> Auditing<'a> {
                 let openness = Openness::of(&decided);
                 for control in self.controls.iter().filter(|control| control.applies_to_group(group)) {
                     let Some(violation) = control.evaluate(Checked::Traffic(&openness)) else { continue };
-                    let rules = rules_of(&policy, &violation).into_iter().map(|(_, rule)| rule).collect();
+                    let rules = rules_of(&policy, &violation);
                     let message = format!(
                         "it {}, though no interface has it yet (should hold: {})",
                         violation.text, control.title
@@ -187,17 +202,17 @@ impl<'a> Auditing<'a> {
     /// The findings.
     pub(super) fn finish(self) -> Vec<Finding> {
         let mut findings = self.findings;
-        for ((place, group), mut grouped) in self.by_group {
+        for ((place, group, text), mut grouped) in self.by_group {
             let Some(control) = self.controls.get(place) else { continue };
             grouped.interfaces.sort();
             grouped.interfaces.dedup();
             let at = listed(grouped.interfaces.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().into_iter());
-            let message = format!("it {}, at {at} (should hold: {})", grouped.text, control.title);
+            let message = format!("it {text}, at {at} (should hold: {})", control.title);
             let mut finding =
-                Finding::new(control.id, severity(control, grouped.certain), Subject::Group(group.clone()), message)
-                    .about(grouped.own.into_iter().chain(grouped.others).collect())
-                    .shown_by(Some(grouped.packets));
-            finding.direction = grouped.direction;
+                Finding::new(control.id, severity(control, grouped.certain), Subject::Group(group), message)
+                    .in_direction(grouped.direction)
+                    .about(grouped.rules);
+            finding.witness = grouped.packets.witness_at(&grouped.near);
             findings.push(finding);
         }
         findings
@@ -209,11 +224,34 @@ fn severity(control: &Control, certain: bool) -> Severity {
     if certain { control.severity } else { Severity::Info }
 }
 
-/// The rules that bring a violation about, with their groups.
-fn rules_of(policy: &Policy, violation: &Violation) -> Vec<(GroupId, RuleId)> {
+/// The rules that bring a violation about.
+fn rules_of(policy: &Policy, violation: &Violation) -> Vec<RuleId> {
     let rule = |id| policy.clause(id)?.provenance.rule();
-    let origins = violation.clauses.iter().filter_map(|id| rule(*id));
-    origins.map(|origin| (origin.group.clone(), origin.rule.clone())).collect()
+    violation.clauses.iter().filter_map(|id| rule(*id)).map(|origin| origin.rule.clone()).collect()
+}
+
+/// The interfaces of a class by the near addresses that count: their own where some rule is about near
+/// addresses, and otherwise all of the families that they have addresses of, or may have.
+fn by_near_addresses<'i>(class: &InterfaceClass<'i>, policy: &Policy) -> Vec<(AddressSet, Vec<&'i Interface>)> {
+    let mut clauses = policy.lists().into_iter().flat_map(RuleList::clauses);
+    let exact = clauses.any(|clause| clause.extent.possible().local.is_some());
+    let mut found: Vec<(AddressSet, Vec<&'i Interface>)> = Vec::new();
+    for interface in class.members() {
+        let own: AddressSet =
+            interface.member_blocks().chain(interface.public.iter().copied().map(Cidr::host)).collect();
+        let near = if interface.addresses_unknown || own.is_empty() {
+            AddressSet::all()
+        } else if exact {
+            own
+        } else {
+            Family::ALL.into_iter().filter(|family| own.has(*family)).map(Cidr::all).collect()
+        };
+        match found.iter_mut().find(|(known, _)| *known == near) {
+            Some((_, interfaces)) => interfaces.push(interface),
+            None => found.push((near, vec![interface])),
+        }
+    }
+    found
 }
 
 /// Services that are open to anywhere by several rules together, none of which is anywhere by itself.
@@ -221,12 +259,19 @@ fn split_anywhere(policy: &Policy, openness: &Openness<'_>) -> Option<Finding> {
     let clauses: Vec<_> = (policy.lists().into_iter().flat_map(RuleList::clauses))
         .filter(|clause| clause.action == Action::Allow && clause.provenance.rule().is_some())
         .collect();
+    let public = public_addresses();
     let mut packets = PacketSet::empty();
     let (mut texts, mut rules) = (Vec::new(), BTreeSet::new());
     for family in Family::ALL {
         let services = |clause: &crate::policy::Clause| {
             let space = clause.extent.possible();
-            service::ranges(&space.selector, family, space.source_ports.is_some())
+            let ranges = service::ranges(&space.selector, family, space.source_ports.is_some());
+            // A protocol without selector is open as a whole.
+            let whole = |(first, last): (u32, u32)| match space.selector {
+                Selector::Other(_) => (first, first | u32::from(u16::MAX)),
+                _ => (first, last),
+            };
+            ranges.into_iter().map(whole).collect::<ServiceRanges>()
         };
         let by_themselves = clauses.iter().filter(|clause| is_anywhere(&clause.extent.possible().remote, family));
         let whole: ServiceRanges = united(by_themselves.flat_map(|clause| services(clause)).collect());
@@ -238,7 +283,8 @@ fn split_anywhere(policy: &Policy, openness: &Openness<'_>) -> Option<Finding> {
         texts.push(format!("{} over {family}", Services::of_ranges(family, &split)));
         for clause in &clauses {
             let space = clause.extent.possible();
-            if space.remote.has(family) && !common(&services(clause), &split).is_empty() {
+            let reaches = !space.remote.of(family).intersection(&public).is_empty();
+            if reaches && !common(&services(clause), &split).is_empty() {
                 rules.extend(clause.provenance.rule().map(|origin| origin.rule.clone()));
                 packets = packets.union(&PacketSet::from(space)).unwrap_or(packets);
             }
@@ -248,7 +294,7 @@ fn split_anywhere(policy: &Policy, openness: &Openness<'_>) -> Option<Finding> {
         return None;
     }
     let message = format!(
-        "{} is open to anywhere by several rules together, none of which is anywhere by itself",
+        "open to anywhere by several rules together, none of which is anywhere by itself: {}",
         texts.join(" and ")
     );
     Some(
