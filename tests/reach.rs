@@ -1,5 +1,5 @@
 //! Who reaches whom, held against paths, which define it.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[cfg(feature = "proptest")]
 mod policies;
@@ -10,8 +10,8 @@ use std::net::IpAddr;
 use secgroup::analysis::{Link, Outcome, Reach, ReachError, exposure};
 use secgroup::engine::{AlibabaEngine, AwsEngine, PolicyEngine, Probe, path};
 use secgroup::model::{
-    GroupReference, Interface, IntraGroupPolicy, Inventory, Network, NicType, Peer, PeeringStatus, Priority, Rule,
-    SecurityGroup, Traffic, VpcRelation,
+    GroupReference, Interface, InterfaceId, IntraGroupPolicy, Inventory, Network, NicType, Peer, PeeringStatus,
+    Priority, Rule, SecurityGroup, Traffic, VpcRelation,
 };
 use secgroup::net::{AddressSet, Cidr, Direction, Family, Flow, PortRange};
 use secgroup::policy::Verdict;
@@ -278,7 +278,7 @@ fn group_references_reach_by_private_addresses_of_members() {
         .iter()
         .filter(|link| link.outcome.is_open())
         .flat_map(|link| link.from.ids())
-        .map(|id| id.as_str())
+        .map(InterfaceId::as_str)
         .collect();
     assert_eq!(who, ["eni-far"]);
     assert!(reach.from("eni-1").unwrap().iter().all(|link| !link.outcome.is_open()));
