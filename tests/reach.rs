@@ -598,5 +598,20 @@ fn classes_of_a_fleet_agree_with_paths() {
             }
         }
     }
+    // The matrix has every pair once, in order, and says of it what is said of the pair by itself.
+    let (mut links, mut open) = (0, 0);
+    for (number, link) in reach.matrix().enumerate() {
+        links += 1;
+        if number % 997 == 0 {
+            let (from, to) = (link.from.members()[0], *link.to.members().last().unwrap());
+            let reached = reach.between(from.id.as_str(), to.id.as_str()).unwrap();
+            assert_eq!(link.outcome.judged().is_some(), reached.joined && !reached.families.is_empty());
+            assert!(link.outcome.judged().is_none_or(|judged| *judged == *reached), "{} {}", from.id, to.id);
+            open += usize::from(link.outcome.is_open());
+        }
+    }
+    let classes = reach.classes();
+    let alone = classes.iter().filter(|class| class.members().len() == 1).count();
+    assert_eq!((links, open > 10), (classes.len() * classes.len() - alone, true));
     assert!(verdicts[Verdict::Allow as usize] > 100 && verdicts[Verdict::Deny as usize] > 100, "{verdicts:?}");
 }

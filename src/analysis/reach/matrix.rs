@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use super::reached::{Fates, Reached};
 use super::table::Row;
 use super::{Reach, ReachClass, Spot};
+use crate::net::Family;
 
 /// What becomes of traffic from the interfaces of one class to those of another.
 #[derive(Debug, Clone)]
@@ -96,13 +97,30 @@ impl Memory {
     }
 }
 
+/// An address of a receiver.
+#[derive(Debug, Clone, Copy)]
+struct At {
+    place: u32,
+    family: Family,
+    /// The line of its rows of ingress in a block.
+    line: usize,
+}
+
+/// A receiver, apart from its addresses.
+#[derive(Debug, Clone, Copy)]
+struct Receiver {
+    vpc: usize,
+    appearance: u32,
+}
+
 impl<'i> Reach<'i> {
     /// What becomes of traffic from a class to another, given the rows of ingress for each pair of their
     /// addresses.
     fn judge_by(
         &self,
-        (from, to): (&ReachClass<'i>, &ReachClass<'i>),
-        ingress: impl Fn((usize, &Spot), (usize, &Spot)) -> Option<Row>,
+        from: &ReachClass<'i>,
+        (to, addresses): (Receiver, &[At]),
+        ingress: impl Fn((usize, &Spot), (usize, &At)) -> Option<Row>,
         memory: &mut Memory,
     ) -> Outcome {
         if !self.vpcs.joined(from.vpc, to.vpc) {
@@ -110,11 +128,12 @@ impl<'i> Reach<'i> {
         }
         let Some([egress, _]) = self.ends.get(from.policies) else { return Outcome::NoCommonFamily };
         let mut found = None;
-        for sender in from.spots.iter().enumerate() {
-            let runs = egress.runs(sender.1.egress, to.vpc, to.appearance);
-            for receiver in to.spots.iter().enumerate().filter(|(_, receiver)| self.one_family(sender.1, receiver)) {
-                let (out, into) = (runs.and_then(|runs| runs.at(receiver.1.place)), ingress(sender, receiver));
-                if let (Some(out), Some(into)) = (out, into) {
+        for (number, sender) in from.spots.iter().enumerate() {
+            let family = self.addresses.family(sender.place);
+            let runs = egress.runs(sender.egress, to.vpc, to.appearance);
+            for (index, receiver) in addresses.iter().enumerate().filter(|(_, at)| at.family == family) {
+                let out = runs.and_then(|runs| runs.at(receiver.place));
+                if let (Some(out), Some(into)) = (out, ingress((number, sender), (index, receiver))) {
                     found = memory.and(found, self, out, into);
                 }
             }
@@ -125,8 +144,8 @@ impl<'i> Reach<'i> {
         }
     }
 
-    fn one_family(&self, one: &Spot, other: &Spot) -> bool {
-        self.addresses.family(one.place) == self.addresses.family(other.place)
+    fn at(&self, spot: &Spot, line: usize) -> At {
+        At { place: spot.place, family: self.addresses.family(spot.place), line }
     }
 
     /// A link between two classes; `None` if there are no two interfaces.
@@ -142,10 +161,17 @@ impl<'i> Reach<'i> {
     /// What becomes of traffic from a class to another.
     pub(super) fn judge(&self, from: &ReachClass<'i>, to: &ReachClass<'i>, memory: &mut Memory) -> Outcome {
         let Some([_, ingress]) = self.ends.get(to.policies) else { return Outcome::NoCommonFamily };
-        let row = |(_, sender): (usize, &Spot), (_, receiver): (usize, &Spot)| {
-            ingress.row(receiver.ingress, from.vpc, from.appearance, sender.place)
+        let addresses: Vec<At> = to.spots.iter().map(|spot| self.at(spot, 0)).collect();
+        let row = |(_, sender): (usize, &Spot), (index, _): (usize, &At)| {
+            ingress.row(to.spots.get(index)?.ingress, from.vpc, from.appearance, sender.place)
         };
-        self.judge_by((from, to), row, memory)
+        self.judge_by(from, (to.receiver(), &addresses), row, memory)
+    }
+}
+
+impl ReachClass<'_> {
+    fn receiver(&self) -> Receiver {
+        Receiver { vpc: self.vpc, appearance: self.appearance }
     }
 }
 
@@ -159,18 +185,52 @@ pub struct Matrix<'r, 'i> {
     memory: Memory,
     from: usize,
     to: usize,
+    receivers: Receivers,
     block: Block,
+}
+
+/// All receivers side by side.
+#[derive(Debug)]
+struct Receivers {
+    /// With the first of their addresses, and the one behind the last.
+    all: Vec<(Receiver, usize, usize)>,
+    addresses: Vec<At>,
+    /// What has rows of ingress of its own: policies, by their place, at a kind of near address; with the VPC.
+    lines: Vec<(usize, u32, usize)>,
+}
+
+impl Receivers {
+    fn new(reach: &Reach<'_>) -> Self {
+        let mut receivers = Self { all: Vec::new(), addresses: Vec::new(), lines: Vec::new() };
+        let mut known: Known<(usize, u32), usize> = Known::default();
+        for class in &reach.classes {
+            let first = receivers.addresses.len();
+            for spot in &class.spots {
+                let line = *known.entry((class.policies, spot.ingress)).or_insert_with(|| {
+                    receivers.lines.push((class.policies, spot.ingress, class.vpc));
+                    receivers.lines.len() - 1
+                });
+                receivers.addresses.push(reach.at(spot, line));
+            }
+            receivers.all.push((class.receiver(), first, receivers.addresses.len()));
+        }
+        receivers
+    }
+
+    fn get(&self, receiver: usize) -> Option<(Receiver, &[At])> {
+        let (receiver, first, end) = self.all.get(receiver)?;
+        Some((*receiver, self.addresses.get(*first..*end)?))
+    }
 }
 
 /// The rows of ingress at all receivers for some senders.
 #[derive(Debug, Default)]
 struct Block {
-    /// Where the addresses of each receiver begin, and those of each sender of the block.
-    receivers: Vec<usize>,
+    /// Where the addresses of each sender of the block begin.
     senders: Vec<usize>,
-    /// How many addresses the receivers have.
+    /// How many lines there are.
     height: usize,
-    /// For each address of a sender the rows at all addresses of receivers, or [`NO_ROW`].
+    /// For each address of a sender the rows of all lines, or [`NO_ROW`].
     rows: Vec<Row>,
 }
 
@@ -179,52 +239,43 @@ const NO_ROW: Row = Row::MAX;
 
 impl Block {
     /// For the senders from this one on.
-    fn fill(&mut self, reach: &Reach<'_>, from: usize) {
+    fn fill(&mut self, reach: &Reach<'_>, receivers: &Receivers, from: usize) {
         let senders = || reach.classes.iter().skip(from).take(BLOCK);
-        self.senders = begins(senders());
-        self.receivers = begins(reach.classes.iter());
-        let width: usize = senders().map(|sender| sender.spots.len()).sum();
-        self.height = reach.classes.iter().map(|receiver| receiver.spots.len()).sum();
+        self.senders.clear();
+        let mut width = 0;
+        for sender in senders() {
+            self.senders.push(width);
+            width += sender.spots.len();
+        }
+        self.height = receivers.lines.len();
         self.rows.clear();
         self.rows.resize(width * self.height, NO_ROW);
-        for (receiver, first) in reach.classes.iter().zip(&self.receivers) {
-            let Some([_, ingress]) = reach.ends.get(receiver.policies) else { continue };
-            for (spot, line) in receiver.spots.iter().zip(*first..) {
-                let mut at = line;
-                for sender in senders() {
-                    let joined = reach.vpcs.joined(sender.vpc, receiver.vpc);
-                    let runs = joined.then(|| ingress.runs(spot.ingress, sender.vpc, sender.appearance)).flatten();
-                    for sender in &sender.spots {
-                        if let (Some(slot), Some(row)) = (self.rows.get_mut(at), runs.and_then(|r| r.at(sender.place)))
-                        {
-                            *slot = row;
-                        }
-                        at += self.height;
+        for (line, (policies, local, vpc)) in receivers.lines.iter().enumerate() {
+            let Some([_, ingress]) = reach.ends.get(*policies) else { continue };
+            let mut at = line;
+            for sender in senders() {
+                let joined = reach.vpcs.joined(sender.vpc, *vpc);
+                let runs = joined.then(|| ingress.runs(*local, sender.vpc, sender.appearance)).flatten();
+                for sender in &sender.spots {
+                    if let (Some(slot), Some(row)) = (self.rows.get_mut(at), runs.and_then(|r| r.at(sender.place))) {
+                        *slot = row;
                     }
+                    at += self.height;
                 }
             }
         }
     }
 
-    /// The row for an address of a sender at an address of a receiver.
-    fn row(&self, sender: usize, receiver: usize) -> Option<Row> {
-        self.rows.get(sender * self.height + receiver).copied().filter(|row| *row != NO_ROW)
+    /// The row of a line for an address of a sender.
+    fn row(&self, sender: usize, line: usize) -> Option<Row> {
+        self.rows.get(sender * self.height + line).copied().filter(|row| *row != NO_ROW)
     }
-}
-
-/// Where the addresses of each class begin.
-fn begins<'r, 'i: 'r>(classes: impl Iterator<Item = &'r ReachClass<'i>>) -> Vec<usize> {
-    let begin = |so_far: &mut usize, class: &ReachClass<'_>| {
-        let begin = *so_far;
-        *so_far += class.spots.len();
-        Some(begin)
-    };
-    classes.scan(0, begin).collect()
 }
 
 impl<'r, 'i> Matrix<'r, 'i> {
     pub(super) fn new(reach: &'r Reach<'i>) -> Self {
-        Self { reach, memory: Memory::default(), from: 0, to: 0, block: Block::default() }
+        let receivers = Receivers::new(reach);
+        Self { reach, memory: Memory::default(), from: 0, to: 0, receivers, block: Block::default() }
     }
 }
 
@@ -237,7 +288,7 @@ impl<'r, 'i> Iterator for Matrix<'r, 'i> {
             let (from, to) = (self.from, self.to);
             let (sender, receiver) = (reach.classes.get(from)?, reach.classes.get(to)?);
             if from.is_multiple_of(BLOCK) && to == 0 {
-                self.block.fill(reach, from);
+                self.block.fill(reach, &self.receivers, from);
             }
             self.to += 1;
             if self.to == reach.classes.len() {
@@ -246,11 +297,9 @@ impl<'r, 'i> Iterator for Matrix<'r, 'i> {
             if from == to && !sender.has_pairs() {
                 continue;
             }
-            let block = &self.block;
-            let row = |(s, _): (usize, &Spot), (r, _): (usize, &Spot)| {
-                block.row(block.senders.get(from % BLOCK)? + s, block.receivers.get(to)? + r)
-            };
-            let outcome = reach.judge_by((sender, receiver), row, &mut self.memory);
+            let first = self.block.senders.get(from % BLOCK)?;
+            let row = |(number, _): (usize, &Spot), (_, at): (usize, &At)| self.block.row(first + number, at.line);
+            let outcome = reach.judge_by(sender, self.receivers.get(to)?, row, &mut self.memory);
             return Some(Link { from: sender, to: receiver, outcome });
         }
     }
