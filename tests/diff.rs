@@ -41,7 +41,8 @@ fn aws(rules: impl IntoIterator<Item = Rule>) -> InventoryBuilder {
 
 fn texts(traffic: &[ChangedTraffic]) -> Vec<String> {
     let text = |traffic: &ChangedTraffic| {
-        let boxes: Vec<String> = traffic.boxes(&[]).iter().map(|(part, _)| part.text(traffic.direction)).collect();
+        let boxes: Vec<String> =
+            traffic.boxes(&[], &public()).iter().map(|changed| changed.part.text(traffic.direction)).collect();
         let owner = |owner: &secgroup::analysis::Owner| owner.rule.as_ref().map_or("-".to_owned(), ToString::to_string);
         format!("{}: {} -> {}", boxes.join("; "), owner(&traffic.before), owner(&traffic.after))
     };
@@ -70,7 +71,8 @@ fn gained_and_lost_with_the_rules_that_cause_it() {
         );
         assert!(subject.gained.iter().all(|traffic| traffic.public));
         assert_eq!(texts(&subject.lost), ["tcp/80 from any IPv4 address: web -> -"]);
-        let witness = subject.gained.first().unwrap().boxes(&[ip("10.0.0.5")]).first().unwrap().1.unwrap();
+        let witness =
+            subject.gained.first().unwrap().boxes(&[ip("10.0.0.5")], &public()).first().unwrap().witness.unwrap();
         assert_eq!(witness.to_string(), "tcp/22 between 198.51.100.7 and 10.0.0.5, source port 49152");
     }
     assert!(found.has_changes() && !found.has_doubts() && !found.is_equivalent());
@@ -82,6 +84,50 @@ fn new_public_exposure_is_told_apart() {
     let (before, after) = (aws([]), aws([ingress(22, cidr("10.1.0.0/16"), "private")]));
     let found = compare(&AwsEngine::new(), &before.build().unwrap(), &after.build().unwrap());
     assert!(!found.interfaces.values().next().unwrap().gained.first().unwrap().public);
+}
+
+/// Of the boxes of one change only those are public that are, and the packet that shows it is.
+#[test]
+fn public_boxes_are_told_apart() {
+    let (before, after) = (aws([]), aws([ingress(22, cidr("172.0.0.0/8"), "r")]));
+    let found = compare(&AwsEngine::new(), &before.build().unwrap(), &after.build().unwrap());
+    let traffic = found.interfaces.values().next().unwrap().gained.first().unwrap();
+    let public = AddressSet::from(cidr("172.16.0.0/12")).complement();
+    let [changed] = &traffic.boxes(&[], &public)[..] else { unreachable!("there is one box") };
+    assert!(changed.public && public.contains(changed.witness.unwrap().remote()));
+    let [changed] = &traffic.boxes(&[], &AddressSet::from(cidr("8.0.0.0/8")))[..] else {
+        unreachable!("there is one box")
+    };
+    assert!(!changed.public);
+}
+
+/// A policy that is too entangled is told of, and the rest is compared all the same.
+#[test]
+fn what_is_too_entangled_is_not_compared() {
+    let tangled = |extra: u16| {
+        let rules = (0..1_500_u16).map(|n| {
+            let block =
+                Cidr::containing([10, n.to_be_bytes()[0], n.to_be_bytes()[1], 0].into(), 8 + n.to_be_bytes()[1] % 17)
+                    .unwrap();
+            let port = |n: u16| secgroup::net::PortRange::new(n, 65_535 - n).unwrap();
+            Rule::allow(Direction::Ingress, Traffic::tcp(port(n + extra)), block)
+                .with_source_ports(port(n * 2 + extra))
+                .with_priority(Priority(u32::from(n % 100) + 1))
+        });
+        Inventory::builder()
+            .group(SecurityGroup::basic("sg-1", IntraGroupPolicy::Drop).with_rules(rules))
+            .group(SecurityGroup::basic("sg-2", IntraGroupPolicy::Drop).with_rule(ingress(
+                22 + extra,
+                cidr("10.0.0.0/8"),
+                "r",
+            )))
+            .build()
+            .unwrap()
+    };
+    let found = compare(&AlibabaEngine::new(), &tangled(0), &tangled(1));
+    let entangled = found.groups.get("sg-1").unwrap();
+    assert!(!entangled.equivalent && !entangled.not_compared.is_empty() && found.has_doubts());
+    assert_eq!(found.groups.get("sg-2").unwrap().gained.len(), 1);
 }
 
 /// Rules moved between groups of one interface: the groups change, the interface does not.
@@ -176,6 +222,14 @@ fn unknown_references_are_uncertain() {
     let found = compare(&engine, &with("pl-1"), &with("pl-2"));
     let interface = found.interfaces.values().next().unwrap();
     assert!(interface.equivalent && !interface.uncertain.is_empty() && found.has_doubts());
+    // For the same reason, written in another way: nothing changed.
+    let list = |ports: &str, id: &str| {
+        Rule::allow(Direction::Ingress, ports.parse().unwrap(), Peer::PrefixList("pl-1".into())).with_id(id)
+    };
+    let (whole, parts) =
+        (aws([list("tcp/80-85", "r")]), aws([list("tcp/81-85", "s"), list("tcp/80", "t"), list("tcp/82", "u")]));
+    let found = compare(&engine, &whole.build().unwrap(), &parts.build().unwrap());
+    assert!(found.is_equivalent() && !found.has_doubts());
     // For the same reason: nothing changed.
     let found = compare(&engine, &with("pl-1"), &with("pl-1"));
     assert!(found.is_equivalent() && !found.has_doubts());
@@ -307,8 +361,8 @@ mod random {
             // Every witness shows what it is a witness of, with the rules that it names.
             for traffic in subject.gained.iter().chain(&subject.lost).chain(&subject.uncertain) {
                 let mut all = PacketSet::empty();
-                for (part, witness) in traffic.boxes(&[]) {
-                    let witness = witness.unwrap();
+                for changed in traffic.boxes(&[], &public()) {
+                    let witness = changed.witness.unwrap();
                     for (inventory, verdict, owner) in [
                         (before, traffic.verdict_before, &traffic.before),
                         (after, traffic.verdict_after, &traffic.after),
@@ -321,7 +375,7 @@ mod random {
                         let rule = clause.and_then(|clause| clause.provenance.rule()).map(|origin| &origin.rule);
                         prop_assert_eq!(rule, owner.rule.as_ref());
                     }
-                    all = all.union(&PacketSet::from(&part)).unwrap();
+                    all = all.union(&PacketSet::from(&changed.part)).unwrap();
                 }
                 prop_assert_eq!(&all, &traffic.packets);
             }

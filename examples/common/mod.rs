@@ -55,7 +55,7 @@ pub(crate) fn finish(result: Result<u8, Failure>) -> ExitCode {
 }
 
 /// An error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

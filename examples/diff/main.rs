@@ -17,13 +17,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use secgroup::analysis::controls::public_addresses;
-use secgroup::analysis::{ChangedTraffic, Diff, Owner, Side, Status, SubjectDiff, diff};
+use secgroup::analysis::{ChangedBox, ChangedTraffic, Diff, Owner, Side, Status, SubjectDiff, diff};
 use secgroup::load::Provider;
 use secgroup::model::{GroupId, InterfaceId, Inventory, RuleId};
 use secgroup::net::{AddressSet, Cidr, Direction};
 use serde::Serialize;
 
-use common::{Egress, Failure, INDETERMINATE, Witness, engine, finish, load, print_warnings, printable};
+use common::{Egress, Failure, INDETERMINATE, Witness, chain, engine, finish, load, print_warnings, printable};
 
 /// What does a change of configuration open and close?
 #[derive(Parser, Debug)]
@@ -62,8 +62,12 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<u8, Failure> {
-    let before = load(&args.before, args.provider, args.assume_complete)?;
-    let after = load(&args.after, args.provider, args.assume_complete)?;
+    // Both folders have files of the same names, so errors say which one is meant.
+    let read = |folder: &PathBuf| {
+        let loaded = load(folder, args.provider, args.assume_complete);
+        loaded.map_err(|error| format!("in `{}`: {}", folder.display(), chain(error.as_ref())))
+    };
+    let (before, after) = (read(&args.before)?, read(&args.after)?);
     for loaded in [&before, &after] {
         print_warnings(loaded, args.all_warnings);
     }
@@ -75,7 +79,7 @@ fn run(args: &Args) -> Result<u8, Failure> {
         if args.public.is_empty() { public_addresses() } else { args.public.iter().copied().collect::<AddressSet>() };
     let found = diff(old, new, &public)?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let sides = Sides { before: &before.inventory, after: &after.inventory };
+    let sides = Sides { before: &before.inventory, after: &after.inventory, public: &public };
     if args.json {
         serde_json::to_writer_pretty(&mut out, &sides.report(&found))?;
         writeln!(out)?;
@@ -94,6 +98,7 @@ fn run(args: &Args) -> Result<u8, Failure> {
 struct Sides<'a> {
     before: &'a Inventory,
     after: &'a Inventory,
+    public: &'a AddressSet,
 }
 
 #[derive(Serialize)]
@@ -109,6 +114,9 @@ struct SubjectReport {
     gained: Vec<BoxReport>,
     lost: Vec<BoxReport>,
     uncertain: Vec<BoxReport>,
+    /// Why a direction could not be compared.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_compared: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -141,10 +149,10 @@ impl Sides<'_> {
 
     fn report(&self, diff: &Diff) -> Report {
         let interface = |(id, subject): (&InterfaceId, &std::sync::Arc<SubjectDiff>)| {
-            (id.clone(), SubjectReport::new(Some(id), &self.locals(id), subject))
+            (id.clone(), SubjectReport::new(Some(id), &self.locals(id), subject, self.public))
         };
         let group = |(id, subject): (&GroupId, &std::sync::Arc<SubjectDiff>)| {
-            (id.clone(), SubjectReport::new(None, &[], subject))
+            (id.clone(), SubjectReport::new(None, &[], subject, self.public))
         };
         Report {
             interfaces: diff.interfaces.iter().map(interface).collect(),
@@ -164,10 +172,10 @@ impl Sides<'_> {
         for (ids, subject) in shared {
             let locals = ids.first().map(|id| self.locals(id)).unwrap_or_default();
             let names: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
-            print_subject(out, &format!("interface {}", names.join(", ")), subject, &locals)?;
+            print_subject(out, &format!("interface {}", names.join(", ")), subject, &locals, self.public)?;
         }
         for (id, subject) in &diff.groups {
-            print_subject(out, &format!("group {id}"), subject, &[])?;
+            print_subject(out, &format!("group {id}"), subject, &[], self.public)?;
         }
         let verdict = match (diff.is_equivalent(), diff.has_changes(), diff.has_doubts()) {
             (_, true, _) => "the meaning changed",
@@ -179,9 +187,9 @@ impl Sides<'_> {
 }
 
 impl SubjectReport {
-    fn new(interface: Option<&InterfaceId>, locals: &[IpAddr], subject: &SubjectDiff) -> Self {
+    fn new(interface: Option<&InterfaceId>, locals: &[IpAddr], subject: &SubjectDiff, public: &AddressSet) -> Self {
         let boxes = |traffic: &[ChangedTraffic]| {
-            traffic.iter().flat_map(|traffic| BoxReport::all(interface, locals, traffic)).collect()
+            traffic.iter().flat_map(|traffic| BoxReport::all(interface, locals, traffic, public)).collect()
         };
         Self {
             equivalent: subject.equivalent,
@@ -189,27 +197,43 @@ impl SubjectReport {
             gained: boxes(&subject.gained),
             lost: boxes(&subject.lost),
             uncertain: boxes(&subject.uncertain),
+            not_compared: subject
+                .not_compared
+                .iter()
+                .map(|(direction, error)| format!("{direction}: {error}"))
+                .collect(),
         }
     }
 }
 
 impl BoxReport {
-    fn all(interface: Option<&InterfaceId>, locals: &[IpAddr], traffic: &ChangedTraffic) -> Vec<Self> {
+    fn all(
+        interface: Option<&InterfaceId>,
+        locals: &[IpAddr],
+        traffic: &ChangedTraffic,
+        public: &AddressSet,
+    ) -> Vec<Self> {
         let rules = |owner: &Owner| owner.rule.iter().cloned().collect();
-        let report = |(part, witness): (secgroup::set::PacketBox, Option<secgroup::net::Flow>)| Self {
+        let report = |changed: ChangedBox| Self {
             direction: traffic.direction,
-            text: part.text(traffic.direction),
-            witness: witness.map(|flow| Witness::new(interface, traffic.direction, &flow)),
+            text: changed.part.text(traffic.direction),
+            witness: changed.witness.map(|flow| Witness::new(interface, traffic.direction, &flow)),
             before: rules(&traffic.before),
             after: rules(&traffic.after),
             reasons: Reasons { before: traffic.before.text.clone(), after: traffic.after.text.clone() },
-            public: traffic.public,
+            public: changed.public,
         };
-        traffic.boxes(locals).into_iter().map(report).collect()
+        traffic.boxes(locals, public).into_iter().map(report).collect()
     }
 }
 
-fn print_subject(out: &mut impl Write, name: &str, subject: &SubjectDiff, locals: &[IpAddr]) -> io::Result<()> {
+fn print_subject(
+    out: &mut impl Write,
+    name: &str,
+    subject: &SubjectDiff,
+    locals: &[IpAddr],
+    public: &AddressSet,
+) -> io::Result<()> {
     let changed = !(subject.equivalent && subject.uncertain.is_empty());
     if !changed && subject.status == Status::Both {
         return Ok(());
@@ -223,20 +247,23 @@ fn print_subject(out: &mut impl Write, name: &str, subject: &SubjectDiff, locals
     if !changed {
         writeln!(out, "  lets nothing through")?;
     }
+    for (direction, error) in &subject.not_compared {
+        writeln!(out, "  {direction} could not be compared: {error}")?;
+    }
     for (sign, what, list) in
         [('+', "gained", &subject.gained), ('-', "lost", &subject.lost), ('?', "uncertain", &subject.uncertain)]
     {
         for traffic in list {
-            for (part, witness) in traffic.boxes(locals) {
-                let public = if traffic.public && sign == '+' { ", PUBLIC" } else { "" };
+            for ChangedBox { part, witness, public, .. } in traffic.boxes(locals, public) {
+                let public = if public && sign == '+' { ", PUBLIC" } else { "" };
                 let text = part.text(traffic.direction);
                 writeln!(out, "  {sign} {what}, {}{public}: {}", traffic.direction, printable(&text))?;
                 if let Some(flow) = witness {
                     writeln!(out, "      for example {flow}")?;
                 }
                 let (old, new) = (traffic.verdict_before, traffic.verdict_after);
-                writeln!(out, "      before: {old} by {}", printable(&traffic.before.text))?;
-                writeln!(out, "      after:  {new} by {}", printable(&traffic.after.text))?;
+                writeln!(out, "      before: {old}: {}", printable(&traffic.before.text))?;
+                writeln!(out, "      after:  {new}: {}", printable(&traffic.after.text))?;
             }
         }
     }

@@ -66,7 +66,9 @@ fn witness(traffic: &ServiceSet, from: &Interface, to: &Interface) -> Option<Flo
 
 impl Answer {
     pub(crate) fn status(&self) -> u8 {
-        match (self.reached.allowed.is_empty(), self.reached.indeterminate.is_empty()) {
+        // Without addresses of one family there is nothing to judge, so nothing is proved.
+        let judged = self.from == self.to || !self.reached.families.is_empty();
+        match (self.reached.allowed.is_empty(), self.reached.indeterminate.is_empty() && judged) {
             (false, _) => 0,
             (true, false) => 3,
             (true, true) => 1,

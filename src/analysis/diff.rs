@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use super::alone::{cards, resolved};
 use super::classes::InterfaceClass;
-use super::error::{AnalysisError, Subject};
+use super::error::AnalysisError;
 use super::question::Side;
 use crate::engine::Scope;
-use crate::model::{GroupId, Interface, InterfaceId, RuleId, SecurityGroup};
+use crate::model::{Action, GroupId, Interface, InterfaceId, RuleId, SecurityGroup};
 use crate::net::{AddressSet, Direction, Flow};
-use crate::policy::{Clause, Decision, Fallback, Policy, Provenance, RuleList, Space, Verdict};
+use crate::policy::{Decision, Fallback, Missing, Policy, Provenance, Rank, RuleList, Space, Verdict};
 use crate::set::{Change, Decided, PacketBox, PacketSet, SetError};
 
 /// Whether something is there before and after.
@@ -54,6 +54,9 @@ pub struct SubjectDiff {
     /// Traffic about which the data cannot tell, before or after, and where that, or what it hangs on,
     /// changed.
     pub uncertain: Vec<ChangedTraffic>,
+    /// Why a direction could not be compared, if one could not: its rules are too many or too entangled for
+    /// the limits of sets. Then nothing is said about it.
+    pub not_compared: Vec<(Direction, SetError)>,
 }
 
 /// Traffic that changes hands: all its packets had one owner before, and have one after.
@@ -72,6 +75,18 @@ pub struct ChangedTraffic {
     pub before: Owner,
     /// What brings the verdict about after.
     pub after: Owner,
+    /// Whether the public may be at the far end of some of it.
+    pub public: bool,
+}
+
+/// A box of traffic that changes hands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChangedBox {
+    /// The packets.
+    pub part: PacketBox,
+    /// One of them.
+    pub witness: Option<Flow>,
     /// Whether the public may be at the far end of some of it.
     pub public: bool,
 }
@@ -114,11 +129,20 @@ impl Owner {
 }
 
 impl ChangedTraffic {
-    /// The boxes of the packets, each with a packet of it; at one of these near addresses where it has
-    /// one there.
-    pub fn boxes(&self, locals: &[IpAddr]) -> Vec<(PacketBox, Option<Flow>)> {
-        let witness = |part: &PacketBox| PacketSet::from(part).witness_at(locals);
-        self.packets.boxes().into_iter().map(|part| (part.clone(), witness(&part))).collect()
+    /// The boxes of the packets, each with a packet of it and whether some of it is from or to one of the
+    /// public addresses, which then that packet is too; at one of these near addresses where it has one there.
+    pub fn boxes(&self, locals: &[IpAddr], public: &AddressSet) -> Vec<ChangedBox> {
+        let public = PacketSet::with_remote(public);
+        let boxes = self.packets.boxes().into_iter();
+        boxes
+            .map(|part| {
+                let packets = PacketSet::from(&part);
+                // An intersection of a box has no more parts than the other set.
+                let exposed = packets.intersection(&public).ok().and_then(|shared| shared.witness_at(locals));
+                let witness = exposed.or_else(|| packets.witness_at(locals));
+                ChangedBox { part, witness, public: exposed.is_some() }
+            })
+            .collect()
     }
 }
 
@@ -133,9 +157,9 @@ impl Diff {
         self.subjects().any(|subject| !subject.gained.is_empty() || !subject.lost.is_empty())
     }
 
-    /// Whether something that the data cannot tell may have changed.
+    /// Whether something may have changed that the data cannot tell, or that could not be compared.
     pub fn has_doubts(&self) -> bool {
-        self.subjects().any(|subject| !subject.uncertain.is_empty())
+        self.subjects().any(|subject| !subject.uncertain.is_empty() || !subject.not_compared.is_empty())
     }
 
     fn subjects(&self) -> impl Iterator<Item = &SubjectDiff> {
@@ -211,8 +235,7 @@ fn interfaces(
                 None => Ok(None),
             };
             let (before, after) = (of(&mut old, pair.0)?, of(&mut new, pair.1)?);
-            let subject = Subject::Interface(id.clone());
-            let diff = Arc::new(compare(&subject, before.as_deref(), after.as_deref(), public)?);
+            let diff = Arc::new(compare(before.as_deref(), after.as_deref(), public));
             known.insert(pair, diff.clone());
             diff
         };
@@ -243,7 +266,7 @@ fn groups(
                 Ok(Some([of(Direction::Ingress)?, of(Direction::Egress)?]))
             };
             let (old, new) = (lower(before, old)?, lower(after, new)?);
-            let next = compare(&Subject::Group(id.clone()), old.as_ref(), new.as_ref(), public)?;
+            let next = compare(old.as_ref(), new.as_ref(), public);
             diff = Some(match diff {
                 None => next,
                 Some(mut diff) => {
@@ -251,6 +274,7 @@ fn groups(
                     diff.gained.extend(next.gained);
                     diff.lost.extend(next.lost);
                     diff.uncertain.extend(next.uncertain);
+                    diff.not_compared.extend(next.not_compared);
                     diff
                 }
             });
@@ -260,25 +284,49 @@ fn groups(
     Ok(diffs)
 }
 
-fn compare(
-    subject: &Subject,
-    before: Option<&Policies>,
-    after: Option<&Policies>,
-    public: &PacketSet,
-) -> Result<SubjectDiff, AnalysisError> {
+fn compare(before: Option<&Policies>, after: Option<&Policies>, public: &PacketSet) -> SubjectDiff {
     let status = match (before, after) {
         (Some(_), None) => Status::Removed,
         (None, Some(_)) => Status::Added,
         _ => Status::Both,
     };
-    let mut diff =
-        SubjectDiff { status, equivalent: true, gained: Vec::new(), lost: Vec::new(), uncertain: Vec::new() };
+    let mut diff = SubjectDiff {
+        status,
+        equivalent: true,
+        gained: Vec::new(),
+        lost: Vec::new(),
+        uncertain: Vec::new(),
+        not_compared: Vec::new(),
+    };
     for (place, direction) in Direction::ALL.into_iter().enumerate() {
         let of = |policies: Option<&Policies>| policies.and_then(|policies| policies.get(place).cloned());
         let pair = Pair { direction, before: of(before), after: of(after), public };
-        pair.compare(&mut diff).map_err(AnalysisError::of_set(subject, direction))?;
+        if let Err(error) = pair.compare(&mut diff) {
+            diff.equivalent = false;
+            diff.not_compared.push((direction, error));
+        }
     }
-    Ok(diff)
+    diff
+}
+
+/// What clauses that are not wholly known match for certain, and what they may match, by rank, action and
+/// what is missing.
+struct Doubts<'p>(BTreeMap<(Rank, Action, &'p [Missing]), (PacketSet, PacketSet)>);
+
+impl<'p> Doubts<'p> {
+    fn of(policy: &'p Policy) -> Result<Self, SetError> {
+        let mut doubts = BTreeMap::new();
+        let clauses = policy.lists().into_iter().flat_map(RuleList::clauses);
+        for clause in clauses.filter(|clause| !clause.missing.is_empty()) {
+            let key = (clause.rank, clause.action, clause.missing.as_slice());
+            let (certain, possible) = doubts.entry(key).or_insert_with(|| (PacketSet::empty(), PacketSet::empty()));
+            if let Some(space) = clause.extent.certain() {
+                *certain = certain.union(&PacketSet::from(space))?;
+            }
+            *possible = possible.union(&PacketSet::from(clause.extent.possible()))?;
+        }
+        Ok(Self(doubts))
+    }
 }
 
 /// Up to how many clauses that differ only the packets that these can match are looked at.
@@ -365,17 +413,17 @@ impl Pair<'_> {
         if missing(&fallbacks(before)) != missing(&fallbacks(after)) {
             return Ok(PacketSet::all());
         }
-        let partial = |policy: &Policy| -> Vec<Clause> {
-            let clauses = policy.lists().into_iter().flat_map(RuleList::clauses);
-            clauses.filter(|clause| !clause.missing.is_empty()).cloned().collect()
-        };
-        let (old, new) = (partial(before), partial(after));
-        let only = |ours: &[Clause], theirs: &[Clause]| -> Vec<Clause> {
-            ours.iter().filter(|clause| !theirs.iter().any(|other| clause.has_form_of(other))).cloned().collect()
-        };
-        let changed = only(&old, &new).into_iter().chain(only(&new, &old));
-        changed
-            .into_iter()
-            .try_fold(PacketSet::empty(), |all, clause| all.union(&PacketSet::from(clause.extent.possible())))
+        // Of clauses that hang on the same thing only what they match together counts.
+        let (old, new) = (Doubts::of(before)?, Doubts::of(after)?);
+        let mut changed = PacketSet::empty();
+        for key in old.0.keys().chain(new.0.keys()) {
+            let none = || (PacketSet::empty(), PacketSet::empty());
+            let (was, is) =
+                (old.0.get(key).cloned().unwrap_or_else(none), new.0.get(key).cloned().unwrap_or_else(none));
+            if was != is {
+                changed = changed.union(&was.1)?.union(&is.1)?;
+            }
+        }
+        Ok(changed)
     }
 }

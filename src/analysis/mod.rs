@@ -19,7 +19,7 @@ mod superfluous;
 mod weigh;
 
 pub use classes::InterfaceClass;
-pub use diff::{ChangedTraffic, Diff, Owner, Status, SubjectDiff, diff};
+pub use diff::{ChangedBox, ChangedTraffic, Diff, Owner, Status, SubjectDiff, diff};
 pub use error::{AnalysisError, Subject};
 pub use exposure::{Exposure, exposure};
 pub use question::{InterfaceAnswer, InventoryAnswer, Proof, Question, Side, ask, ask_inventories};

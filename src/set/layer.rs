@@ -146,12 +146,15 @@ impl<K: Coordinate, L: Copy + Eq + Hash, V: Clone + PartialEq> Parts<K, L, V> {
     }
 }
 
+/// What a row has of each label.
+type Labelled<N, L> = Vec<(L, Arc<Sources<N, bool>>)>;
+
 /// The packets of each label, in the order in which labels are met. Costs the size of the layer.
 pub(crate) fn by_label<N: Coordinate, L: Copy + Eq + Hash>(layer: &Layer<N, L>) -> Vec<(L, Layer<N, bool>)> {
     let no_remotes: Arc<Remotes<N, bool>> = Arc::new(Split::uniform(false));
     let no_locals: Arc<Locals<N, bool>> = Arc::new(Split::uniform(no_remotes.clone()));
     let nothing: Arc<Sources<N, bool>> = Arc::new(Split::uniform(no_locals.clone()));
-    let of_row = |row: &Sources<N, L>| -> Vec<(L, Arc<Sources<N, bool>>)> {
+    let of_row = |row: &Sources<N, L>| -> Labelled<N, L> {
         let mut sources = Parts::new(no_locals.clone());
         for (first_port, last_port, locals) in row.iter() {
             let mut near = Parts::new(no_remotes.clone());
@@ -166,7 +169,7 @@ pub(crate) fn by_label<N: Coordinate, L: Copy + Eq + Hash>(layer: &Layer<N, L>) 
         }
         sources.finish().map(|(label, sources)| (label, Arc::new(sources))).collect()
     };
-    let mut known: HashMap<usize, Vec<(L, Arc<Sources<N, bool>>)>, foldhash::fast::RandomState> = HashMap::default();
+    let mut known: HashMap<usize, Labelled<N, L>, foldhash::fast::RandomState> = HashMap::default();
     let mut found = Parts::new(nothing);
     for (first, last, row) in layer.iter() {
         for (label, part) in known.entry(Arc::as_ptr(row).addr()).or_insert_with(|| of_row(row)).iter() {

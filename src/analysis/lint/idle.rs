@@ -73,7 +73,12 @@ fn finding(at: &Where<'_>, policy: &Policy, idle: &IdleRule) -> Option<Finding> 
         .collect();
     let packets = at.addresses.then(|| PacketSet::from(clause.extent.possible()));
     let suggestion = match (idle.idleness, at.subject) {
-        (Idleness::Shadowed, _) => format!("remove `{}`, or give it a better priority if it is meant", origin.rule),
+        (Idleness::Shadowed, _) if covers.iter().all(|cover| cover.provenance.rule().is_none()) => {
+            format!("remove `{}`; no rule comes ahead of what covers it", origin.rule)
+        }
+        (Idleness::Shadowed, _) => {
+            format!("remove `{}`, or see that it comes ahead of what covers it if it is meant", origin.rule)
+        }
         (_, Subject::Interface(_)) => format!("remove `{}` if other interfaces do not need it", origin.rule),
         _ => format!("remove `{}`", origin.rule),
     };

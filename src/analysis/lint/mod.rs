@@ -201,6 +201,9 @@ fn keeps_kind(inventory: &Inventory, clause: &Clause) -> bool {
         .is_none_or(|group| group.kind.is_some() || !group.rules.iter().any(|rule| matches!(rule.peer, Peer::Group(_))))
 }
 
+/// The limits for one policy: a fleet has thousands, and one that is beyond them is told of.
+const LIMITS: SetLimits = SetLimits::of_cells(1_000_000);
+
 /// What was found out about one policy.
 struct Judged {
     findings: Vec<Finding>,
@@ -209,8 +212,7 @@ struct Judged {
 
 fn judge(at: &Where<'_>, policy: &Policy, ground: Ground<'_>, may_go: impl Fn(&Clause) -> bool) -> Judged {
     let all = || -> Result<Judged, SetError> {
-        let superfluous: Superfluous =
-            find(policy, ground, SetLimits::DEFAULT, |clause| is_rule(clause) && may_go(clause))?;
+        let superfluous: Superfluous = find(policy, ground, LIMITS, |clause| is_rule(clause) && may_go(clause))?;
         let mut findings = idle::findings(at, policy, &superfluous);
         findings.extend(opposed::findings(at, policy, ground)?);
         Ok(Judged { findings, removable: idle::removable(policy, &superfluous) })
