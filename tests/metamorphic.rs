@@ -7,10 +7,10 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use secgroup::analysis::{Side, Status, diff};
+use secgroup::analysis::{Side, Status, diff, superfluous};
 use secgroup::engine::{AlibabaEngine, AwsEngine, PolicyEngine, Scope};
 use secgroup::net::{AddressSet, Cidr, Direction, Family, Flow, PortRange};
-use secgroup::policy::{Basis, Verdict};
+use secgroup::policy::{Basis, Extent, RuleList, Verdict};
 use secgroup::strategy::{alibaba_inventory, aws_inventory, flow_near};
 use secgroup::{Inventory, model::SecurityGroup};
 use serde_json::{Value, json};
@@ -266,6 +266,9 @@ fn nothing_changes(engine: &dyn PolicyEngine, (inventory, flows, order): &Case) 
     let twice = split_rules(inventory, order, |rule| vec![rule.clone(), rule.clone()]);
     check("each rule twice", outcomes(engine, &twice, flows, without_copy))?;
     unchanged("each rule twice", &twice, true)?;
+    if exactly {
+        doubles_are_idle(engine, &twice)?;
+    }
 
     let new_names = changed(inventory, rename);
     let (old_names, new_names) = (
@@ -277,6 +280,26 @@ fn nothing_changes(engine: &dyn PolicyEngine, (inventory, flows, order): &Case) 
     if let Some(more) = with_empty_group(inventory) {
         check("an empty group", outcomes(engine, &more, flows, as_is))?;
         unchanged("an empty group", &more, false)?;
+    }
+    Ok(())
+}
+
+/// A rule that stands there twice is idle, in each of its copies, and not all copies can go unless
+/// something else covers them; what is not wholly known may be known of one copy only.
+fn doubles_are_idle(engine: &dyn PolicyEngine, inventory: &Inventory) -> Result<(), TestCaseError> {
+    for interface in inventory.interfaces() {
+        for direction in Direction::ALL {
+            let policy = engine.lower(&Scope::new(inventory, interface, direction)).unwrap();
+            let idle = superfluous(&policy).unwrap().idle;
+            let clauses = policy.lists().into_iter().flat_map(RuleList::clauses).zip(0..);
+            for (clause, number) in clauses.filter(|(clause, _)| matches!(clause.extent, Extent::Exact(_))) {
+                let Some(origin) = clause.provenance.rule().filter(|origin| origin.rule.as_str().contains('~')) else {
+                    continue;
+                };
+                let found = idle.iter().any(|idle| idle.clause.number() == number);
+                prop_assert!(found, "{} at {}, {}", origin.rule, interface.id, direction);
+            }
+        }
     }
     Ok(())
 }

@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use secgroup::engine::IntraGroupEgress;
 use secgroup::net::Protocol;
 
+use crate::Failure;
+use crate::common::Reading;
 use crate::question::PacketArgs;
 use crate::single::ask;
-use crate::{Failure, engine, load};
 
 /// A configuration with its questions.
 struct Chapter {
@@ -203,8 +203,9 @@ pub(crate) fn run() -> Result<u8, Failure> {
     let mut out = io::stdout().lock();
     let mut surprises = 0_u8;
     for chapter in CHAPTERS {
-        let loaded = load(&data.join(chapter.folder), None, false)?;
-        let engine = engine(loaded.provider, IntraGroupEgress::Table);
+        let reading = Reading::default();
+        let loaded = reading.load(&data.join(chapter.folder))?;
+        let engine = reading.engine(&loaded);
         writeln!(out, "## {}\n   examples/data/{}\n", chapter.title, chapter.folder)?;
         for question in chapter.questions {
             let args = question.args();

@@ -19,8 +19,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use common::{Egress, Failure, INPUT_ERROR, engine, finish, load, print_warnings};
-use secgroup::load::Provider;
+use common::{Failure, INPUT_ERROR, Reading, finish};
 
 /// May this packet pass these security groups, and which rule says so?
 ///
@@ -32,9 +31,8 @@ use secgroup::load::Provider;
     With --batch: 0 if every line was answered, 2 if a line was bad or loading failed."
 )]
 struct Args {
-    /// Whose documents the folder holds; recognised by their content if absent
-    #[arg(long, value_parser = |text: &str| text.parse::<Provider>())]
-    provider: Option<Provider>,
+    #[command(flatten)]
+    reading: Reading,
     /// Folder with the cloud's documents (output of its describe calls, one JSON file each)
     #[arg(long, value_name = "DIR")]
     config: Option<PathBuf>,
@@ -46,15 +44,6 @@ struct Args {
     /// Print the answer as JSON
     #[arg(long, conflicts_with = "batch")]
     json: bool,
-    /// Alibaba: whether egress drops stop traffic between members of an interconnected group (AMB-1)
-    #[arg(long, value_name = "READING", default_value = "table")]
-    intra_group_egress: Egress,
-    /// Take the loaded interfaces for all there are, so that groups have no other members
-    #[arg(long)]
-    assume_complete: bool,
-    /// Print every warning of loading, not only the first thousand
-    #[arg(long)]
-    all_warnings: bool,
 }
 
 /// The arguments of a single question, which a batch does not take.
@@ -76,9 +65,8 @@ fn run(args: &Args) -> Result<u8, Failure> {
         // A bad question is refused before anything is read.
         args.question.validate()?;
     }
-    let loaded = load(config, args.provider, args.assume_complete)?;
-    print_warnings(&loaded, args.all_warnings);
-    let engine = engine(loaded.provider, args.intra_group_egress.into());
+    let loaded = args.reading.read(config)?;
+    let engine = args.reading.engine(&loaded);
     match &args.batch {
         Some(file) => batch::run(engine.as_ref(), &loaded.inventory, file),
         None => single::run(engine.as_ref(), &loaded.inventory, &args.question, args.json),

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use secgroup::engine::{AlibabaEngine, AwsEngine, IntraGroupEgress, PolicyEngine};
 use secgroup::load::{Loaded, Loader, Provider};
 use secgroup::model::{Interface, InterfaceId, Inventory};
@@ -23,9 +23,10 @@ pub(crate) const INDETERMINATE: u8 = 3;
 const WARNINGS_SHOWN: usize = 1_000;
 
 /// Alibaba: whether egress drops stop traffic between members of an interconnected group (AMB-1).
-#[derive(ValueEnum, Clone, Copy, Debug)]
-pub(crate) enum Egress {
+#[derive(ValueEnum, Clone, Copy, Debug, Default)]
+enum Egress {
     /// By the tables of rule order: they do
+    #[default]
     Table,
     /// By the pages on policies: they never do
     Always,
@@ -68,37 +69,62 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Reads a folder.
-pub(crate) fn load(config: &Path, provider: Option<Provider>, assume_complete: bool) -> Result<Loaded, Failure> {
-    let mut loader = Loader::new();
-    if let Some(provider) = provider {
-        loader = loader.expect_provider(provider);
-    }
-    if assume_complete {
-        loader = loader.assume_complete();
-    }
-    Ok(loader.dir(config)?.finish()?)
+/// What every program asks about the documents and their meaning.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Reading {
+    /// Whose documents they are; recognised by their content if absent
+    #[arg(long, value_parser = |text: &str| text.parse::<Provider>())]
+    provider: Option<Provider>,
+    /// Alibaba: whether egress drops stop traffic between members of an interconnected group (AMB-1)
+    #[arg(long, value_name = "READING", default_value = "table")]
+    intra_group_egress: Egress,
+    /// Take the loaded interfaces for all there are, so that groups have no other members
+    #[arg(long)]
+    assume_complete: bool,
+    /// Print every warning of loading, not only the first thousand
+    #[arg(long)]
+    all_warnings: bool,
 }
 
-/// The engine for a provider's documents.
-pub(crate) fn engine(provider: Provider, intra_group_egress: IntraGroupEgress) -> Box<dyn PolicyEngine> {
-    match provider {
-        Provider::Aws => Box::new(AwsEngine::new()),
-        Provider::Alibaba => Box::new(AlibabaEngine::new().with_intra_group_egress(intra_group_egress)),
-        other => unreachable!("this program does not know the provider {other}"),
+impl Reading {
+    /// Reads a folder, and prints the warnings to standard error.
+    pub(crate) fn read(&self, folder: &Path) -> Result<Loaded, Failure> {
+        let loaded = self.load(folder)?;
+        self.print_warnings(&loaded);
+        Ok(loaded)
     }
-}
 
-/// Prints the warnings of loading to standard error, all of them or the first thousand.
-pub(crate) fn print_warnings(loaded: &Loaded, all: bool) {
-    let shown = if all { loaded.warnings.len() } else { WARNINGS_SHOWN };
-    let mut stderr = io::stderr().lock();
-    for warning in loaded.warnings.iter().take(shown) {
-        let _ = writeln!(stderr, "warning: {warning}");
+    /// Reads a folder.
+    pub(crate) fn load(&self, folder: &Path) -> Result<Loaded, Failure> {
+        let mut loader = Loader::new();
+        if let Some(provider) = self.provider {
+            loader = loader.expect_provider(provider);
+        }
+        if self.assume_complete {
+            loader = loader.assume_complete();
+        }
+        Ok(loader.dir(folder)?.finish()?)
     }
-    let more = loaded.warnings.len().saturating_sub(shown);
-    if more > 0 {
-        let _ = writeln!(stderr, "warning: and {more} more; --all-warnings prints them");
+
+    /// The engine for what was read.
+    pub(crate) fn engine(&self, loaded: &Loaded) -> Box<dyn PolicyEngine> {
+        match loaded.provider {
+            Provider::Aws => Box::new(AwsEngine::new()),
+            Provider::Alibaba => Box::new(AlibabaEngine::new().with_intra_group_egress(self.intra_group_egress.into())),
+            other => unreachable!("this program does not know the provider {other}"),
+        }
+    }
+
+    fn print_warnings(&self, loaded: &Loaded) {
+        let shown = if self.all_warnings { loaded.warnings.len() } else { WARNINGS_SHOWN };
+        let mut stderr = io::stderr().lock();
+        for warning in loaded.warnings.iter().take(shown) {
+            let _ = writeln!(stderr, "warning: {warning}");
+        }
+        let more = loaded.warnings.len().saturating_sub(shown);
+        if more > 0 {
+            let _ = writeln!(stderr, "warning: and {more} more; --all-warnings prints them");
+        }
     }
 }
 

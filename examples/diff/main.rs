@@ -18,12 +18,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use secgroup::analysis::controls::public_addresses;
 use secgroup::analysis::{ChangedBox, ChangedTraffic, Diff, Owner, Side, Status, SubjectDiff, diff};
-use secgroup::load::Provider;
 use secgroup::model::{GroupId, InterfaceId, Inventory, RuleId};
 use secgroup::net::{AddressSet, Cidr, Direction};
 use serde::Serialize;
 
-use common::{Egress, Failure, INDETERMINATE, Witness, chain, engine, finish, load, print_warnings, printable};
+use common::{Failure, INDETERMINATE, Reading, Witness, chain, finish, printable};
 
 /// What does a change of configuration open and close?
 #[derive(Parser, Debug)]
@@ -37,24 +36,14 @@ struct Args {
     before: PathBuf,
     /// Folder with the documents after
     after: PathBuf,
-    /// Whose documents the folders hold; recognised by their content if absent
-    #[arg(long, value_parser = |text: &str| text.parse::<Provider>())]
-    provider: Option<Provider>,
+    #[command(flatten)]
+    reading: Reading,
     /// Print the differences as JSON
     #[arg(long)]
     json: bool,
     /// Far addresses to which new exposure is called out; all public addresses if absent
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     public: Vec<Cidr>,
-    /// Alibaba: whether egress drops stop traffic between members of an interconnected group (AMB-1)
-    #[arg(long, value_name = "READING", default_value = "table")]
-    intra_group_egress: Egress,
-    /// Take the loaded interfaces for all there are, so that groups have no other members
-    #[arg(long)]
-    assume_complete: bool,
-    /// Print every warning of loading, not only the first thousand
-    #[arg(long)]
-    all_warnings: bool,
 }
 
 fn main() -> ExitCode {
@@ -64,15 +53,11 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<u8, Failure> {
     // Both folders have files of the same names, so errors say which one is meant.
     let read = |folder: &PathBuf| {
-        let loaded = load(folder, args.provider, args.assume_complete);
+        let loaded = args.reading.read(folder);
         loaded.map_err(|error| format!("in `{}`: {}", folder.display(), chain(error.as_ref())))
     };
     let (before, after) = (read(&args.before)?, read(&args.after)?);
-    for loaded in [&before, &after] {
-        print_warnings(loaded, args.all_warnings);
-    }
-    let reading = args.intra_group_egress.into();
-    let (old, new) = (engine(before.provider, reading), engine(after.provider, reading));
+    let (old, new) = (args.reading.engine(&before), args.reading.engine(&after));
     let old = Side { engine: old.as_ref(), inventory: &before.inventory };
     let new = Side { engine: new.as_ref(), inventory: &after.inventory };
     let public =

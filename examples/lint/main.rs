@@ -15,12 +15,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use secgroup::analysis::lint::{Finding, Lint, RulesByDirection, lint};
 use secgroup::analysis::{Severity, Subject};
-use secgroup::load::Provider;
 use secgroup::model::{GroupId, InterfaceId, PrefixListId, RuleId};
 use secgroup::net::Direction;
 use serde::Serialize;
 
-use common::{Egress, Failure, INDETERMINATE, Witness, engine, finish, load, print_warnings, printable};
+use common::{Failure, INDETERMINATE, Reading, Witness, finish, printable};
 
 /// Which rules do nothing, which do harm, and what would auditors say?
 #[derive(Parser, Debug)]
@@ -32,9 +31,8 @@ use common::{Egress, Failure, INDETERMINATE, Witness, engine, finish, load, prin
 struct Args {
     /// Folder with the cloud's documents (output of its describe calls, one JSON file each)
     folder: PathBuf,
-    /// Whose documents the folder holds; recognised by their content if absent
-    #[arg(long, value_parser = |text: &str| text.parse::<Provider>())]
-    provider: Option<Provider>,
+    #[command(flatten)]
+    reading: Reading,
     /// Print the findings as JSON
     #[arg(long)]
     json: bool,
@@ -44,15 +42,6 @@ struct Args {
     /// The mildest severity that is printed; JSON has all
     #[arg(long, value_name = "SEVERITY", default_value = "info")]
     show: Severity,
-    /// Alibaba: whether egress drops stop traffic between members of an interconnected group (AMB-1)
-    #[arg(long, value_name = "READING", default_value = "table")]
-    intra_group_egress: Egress,
-    /// Take the loaded interfaces for all there are, so that groups have no other members
-    #[arg(long)]
-    assume_complete: bool,
-    /// Print every warning of loading, not only the first thousand
-    #[arg(long)]
-    all_warnings: bool,
 }
 
 fn main() -> ExitCode {
@@ -60,9 +49,8 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<u8, Failure> {
-    let loaded = load(&args.folder, args.provider, args.assume_complete)?;
-    print_warnings(&loaded, args.all_warnings);
-    let engine = engine(loaded.provider, args.intra_group_egress.into());
+    let loaded = args.reading.read(&args.folder)?;
+    let engine = args.reading.engine(&loaded);
     let found = lint(engine.as_ref(), &loaded.inventory)?;
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {

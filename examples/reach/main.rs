@@ -23,9 +23,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use common::{Egress, Failure, engine, finish, interface, load, print_warnings};
+use common::{Failure, Reading, finish, interface};
 use secgroup::analysis::{Reach, Reached};
-use secgroup::load::Provider;
 use secgroup::model::InterfaceId;
 use secgroup::net::{AddressSet, Cidr};
 use serde::Serialize;
@@ -40,9 +39,8 @@ use serde::Serialize;
     With --from and --to: 0 something is allowed, 1 nothing is, 3 nothing is for sure and something may be."
 )]
 struct Args {
-    /// Whose documents the folder holds; recognised by their content if absent
-    #[arg(long, value_parser = |text: &str| text.parse::<Provider>())]
-    provider: Option<Provider>,
+    #[command(flatten)]
+    reading: Reading,
     /// Folder with the cloud's documents (output of its describe calls, one JSON file each)
     #[arg(long, value_name = "DIR")]
     config: PathBuf,
@@ -59,15 +57,6 @@ struct Args {
     /// Print the answer as JSON
     #[arg(long)]
     json: bool,
-    /// Alibaba: whether egress drops stop traffic between members of an interconnected group (AMB-1)
-    #[arg(long, value_name = "READING", default_value = "table")]
-    intra_group_egress: Egress,
-    /// Take the loaded interfaces for all there are, so that groups have no other members
-    #[arg(long)]
-    assume_complete: bool,
-    /// Print every warning of loading, not only the first thousand
-    #[arg(long)]
-    all_warnings: bool,
 }
 
 /// A block, or a single address.
@@ -83,9 +72,8 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<u8, Failure> {
-    let loaded = load(&args.config, args.provider, args.assume_complete)?;
-    print_warnings(&loaded, args.all_warnings);
-    let engine = engine(loaded.provider, args.intra_group_egress.into());
+    let loaded = args.reading.read(&args.config)?;
+    let engine = args.reading.engine(&loaded);
     let inventory = &loaded.inventory;
     if let Some(block) = args.exposed {
         let from = block.map_or_else(AddressSet::all, AddressSet::from);

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::ground::Symbols;
 use crate::engine::{LowerError, PolicyEngine, Scope};
 use crate::model::{
-    GroupId, GroupReference, Interface, Inventory, InventoryError, Network, NicType, Peer, PeeringStatus,
+    GroupId, GroupReference, Interface, Inventory, InventoryError, Network, NicType, Peer, PeeringStatus, Ports,
     SecurityGroup, VpcRelation,
 };
 use crate::net::{Cidr, Direction, Family};
@@ -125,7 +125,12 @@ impl Alone {
         for list in lists {
             builder = builder.prefix_list(list.clone());
         }
-        for list in inventory.port_lists() {
+        let ports = group.rules.iter().filter_map(|rule| match rule.traffic.ports() {
+            Some(Ports::List(id)) => inventory.port_list(id.as_str()),
+            _ => None,
+        });
+        let ports: BTreeMap<_, _> = ports.map(|list| (&list.id, list)).collect();
+        for list in ports.into_values() {
             builder = builder.port_list(list.clone());
         }
         if let Some(vpc) = vpc.as_ref().and_then(|vpc| inventory.vpc(vpc.as_str())) {

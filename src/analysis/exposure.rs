@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::classes::InterfaceClass;
-use super::reach::{ReachError, own_addresses};
+use super::reach::ReachError;
 use crate::engine::{PolicyEngine, Scope};
 use crate::model::{Interface, Inventory};
 use crate::net::{AddressSet, Cidr, Direction, Family};
@@ -81,7 +81,7 @@ pub fn exposure<'i>(
         let anywhere = Parts::new(&policy).locals().is_empty();
         let mut alike: BTreeMap<(Vec<Cidr>, bool), Vec<&'i Interface>> = BTreeMap::new();
         for interface in class.members().iter().copied() {
-            alike.entry(own(interface, anywhere)).or_default().push(interface);
+            alike.entry(own_blocks(interface, anywhere)).or_default().push(interface);
         }
         let mut exposures: Vec<Exposure<'i>> = Vec::new();
         for ((blocks, unknown), interfaces) in alike {
@@ -111,8 +111,8 @@ pub fn exposure<'i>(
 
 /// The own addresses, as far as a policy can tell them apart, and whether there may be others: an
 /// interface without any has some that the data does not have.
-fn own(interface: &Interface, anywhere: bool) -> (Vec<Cidr>, bool) {
-    let hosts = own_addresses(interface).iter().copied().map(Cidr::host);
+pub(super) fn own_blocks(interface: &Interface, anywhere: bool) -> (Vec<Cidr>, bool) {
+    let hosts = interface.filtered_addresses().iter().copied().map(Cidr::host);
     let mut blocks: Vec<Cidr> = hosts.chain(interface.prefixes.iter().copied()).collect();
     let unknown = interface.addresses_unknown || blocks.is_empty();
     if anywhere {

@@ -14,10 +14,11 @@ use hashbrown::{HashMap, HashSet};
 use super::ground::{Ground, OnPlane};
 use super::weigh::{Defaults, Outcomes, Weights, weigh};
 use crate::model::Action;
-use crate::policy::{Clause, Policy, Touch};
+use crate::net::Family;
+use crate::policy::{Clause, Policy, Space, Touch, service};
 use crate::set::plane::{Addresses, Piece, Plane};
 use crate::set::sweep::{Leaf, Trace, sweep};
-use crate::set::{Budget, PacketSet, SetError, SetLimits, decide_plane, numbered};
+use crate::set::{Budget, SetError, SetLimits, decide_plane, numbered};
 
 /// Up to how many candidates that depend on each other all combinations are tried.
 const TRIED_OUT: usize = 12;
@@ -108,9 +109,9 @@ fn choose(
     ground.each(&mut collecting)?;
     let mut conditions: Vec<Condition> = collecting.conditions.into_iter().collect();
     conditions.sort();
-    let sizes: HashMap<u32, crate::set::PacketCount, foldhash::fast::RandomState> = numbered(policy)
+    let sizes: HashMap<u32, u128, foldhash::fast::RandomState> = numbered(policy)
         .filter(|(number, _, _)| candidates.contains(number))
-        .map(|(number, _, clause)| (number, PacketSet::from(clause.extent.possible()).count()))
+        .map(|(number, _, clause)| (number, size(clause.extent.possible())))
         .collect();
     let mut gone = BTreeSet::new();
     for Component { members, conditions } in components(candidates, &conditions) {
@@ -130,6 +131,18 @@ fn choose(
         gone.extend(tried.unwrap_or(best));
     }
     Ok(gone)
+}
+
+/// How large a space is, roughly: the order in which rules are tried depends on it, and nothing else.
+fn size(space: &Space) -> u128 {
+    let services = |family| -> u128 {
+        let ranges = service::ranges(&space.selector, family, space.source_ports.is_some());
+        ranges.iter().map(|(first, last)| u128::from(last - first) + 1).sum()
+    };
+    let v4: u128 = space.remote.numbers_v4().iter().map(|(first, last)| u128::from(last - first) + 1).sum();
+    let v6 = space.remote.numbers_v6().iter();
+    let v6 = v6.fold(0_u128, |sum, (first, last)| sum.saturating_add((last - first).saturating_add(1)));
+    services(Family::V4).saturating_mul(v4).saturating_add(services(Family::V6).saturating_mul(v6))
 }
 
 /// Candidates that depend on each other, in ascending order, and their conditions.

@@ -92,7 +92,7 @@ impl Defaults {
 }
 
 /// How many clauses that may match are told apart at one place; of more all are taken to matter.
-const TOLD_APART: usize = 64;
+const TOLD_APART: usize = 32;
 
 /// What can decide a place, and what can come out behind the clause that certainly ends the walk.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -174,12 +174,13 @@ impl OnPlane for Weighing<'_> {
         let mut seen: HashSet<(usize, Depth), foldhash::fast::RandomState> = HashSet::default();
         let (defaults, matters) = (&self.defaults, &mut self.weights.matters);
         let mut crowded = false;
-        sweep(&plane, &mut self.budget, |leaf: &Leaf<'_, A::Number, Depth>, _| {
+        sweep(&plane, &mut self.budget, |leaf: &Leaf<'_, A::Number, Depth>, budget| {
             for (_, traces) in leaf.intervals() {
                 for (list, trace) in traces.enumerate() {
                     crowded |= trace.crowded;
                     let pair = (list, trace.clone());
                     if seen.insert(pair) {
+                        budget.cells(1 + trace.before.len())?;
                         trace.weigh(defaults.of_list(list), defaults, matters);
                     }
                 }

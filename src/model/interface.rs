@@ -133,7 +133,8 @@ impl Interface {
         self.filtered_addresses().contains(&address) || self.prefixes.iter().any(|block| block.contains(address))
     }
 
-    fn filtered_addresses(&self) -> &[IpAddr] {
+    /// The addresses that packets at this interface have, as groups see them, without delegated prefixes.
+    pub(crate) fn filtered_addresses(&self) -> &[IpAddr] {
         match self.nic {
             Some(NicType::Internet) => &self.public,
             Some(NicType::Intranet) | None => &self.addresses,

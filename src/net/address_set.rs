@@ -29,6 +29,8 @@ struct Ranges<N>(Vec<(N, N)>);
 
 /// An address of one family as a number of the family's width.
 pub(crate) trait AddressNumber: Copy + Ord + Into<u128> {
+    /// The first address of the family.
+    const FIRST: Self;
     /// The last address of the family.
     const LAST: Self;
 
@@ -43,6 +45,7 @@ pub(crate) trait AddressNumber: Copy + Ord + Into<u128> {
 }
 
 impl AddressNumber for u32 {
+    const FIRST: Self = 0;
     const LAST: Self = Self::MAX;
 
     fn narrowed(number: u128) -> Self {
@@ -59,6 +62,7 @@ impl AddressNumber for u32 {
 }
 
 impl AddressNumber for u128 {
+    const FIRST: Self = 0;
     const LAST: Self = Self::MAX;
 
     fn narrowed(number: u128) -> Self {
@@ -254,6 +258,14 @@ pub(crate) fn common<N: Copy + Ord>(ours: &[(N, N)], theirs: &[(N, N)]) -> Vec<(
         }
     }
     common
+}
+
+/// The same for ranges of places that are given by the first place and the one behind the last.
+pub(crate) fn common_spans(ours: &[(u32, u32)], theirs: &[(u32, u32)]) -> Vec<(u32, u32)> {
+    let closed = |spans: &[(u32, u32)]| -> Vec<(u32, u32)> {
+        spans.iter().map(|(first, end)| (*first, end.saturating_sub(1))).collect()
+    };
+    common(&closed(ours), &closed(theirs)).into_iter().map(|(first, last)| (first, last + 1)).collect()
 }
 
 impl FromIterator<Cidr> for AddressSet {

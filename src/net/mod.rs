@@ -10,7 +10,7 @@ mod port;
 mod protocol;
 
 pub use address_set::AddressSet;
-pub(crate) use address_set::{AddressNumber, common};
+pub(crate) use address_set::{AddressNumber, common, common_spans};
 pub use cidr::{Cidr, CidrError, ParsedCidr};
 pub use family::Family;
 pub(crate) use family::address_bits_apart;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-use super::count::{Wide, protocols};
+use super::count::protocols;
 use super::layer::Layer;
 use super::split::{Coordinate, Service, Split};
 use crate::net::{AddressNumber, AddressSet, Direction, Family, IcmpMessage, PortRange, PortSet, Protocol};
@@ -125,9 +125,13 @@ fn touching_joined<K: Coordinate>(intervals: Vec<(K, K)>) -> Vec<(K, K)> {
 }
 
 /// The boxes of a layer.
-pub(super) fn of<N: Wide>(layer: &Layer<N, bool>, family: Family, overlapping: usize) -> Vec<PacketBox> {
+pub(super) fn of<N: Coordinate + Into<u128>>(
+    layer: &Layer<N, bool>,
+    family: Family,
+    overlapping: usize,
+) -> Vec<PacketBox> {
     let set = |ranges: Vec<(N, N)>| -> AddressSet {
-        let ranges = ranges.into_iter().map(|(first, last)| (first.wide(), last.wide()));
+        let ranges = ranges.into_iter().map(|(first, last)| (first.into(), last.into()));
         match family {
             Family::V4 => {
                 let narrow = <u32 as AddressNumber>::narrowed;

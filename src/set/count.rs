@@ -51,31 +51,8 @@ impl Serialize for PacketCount {
     }
 }
 
-/// A place as a number.
-pub(super) trait Wide: Coordinate {
-    fn wide(self) -> u128;
-}
-
-impl Wide for u16 {
-    fn wide(self) -> u128 {
-        self.into()
-    }
-}
-
-impl Wide for u32 {
-    fn wide(self) -> u128 {
-        self.into()
-    }
-}
-
-impl Wide for u128 {
-    fn wide(self) -> u128 {
-        self
-    }
-}
-
-fn length<K: Wide>(first: K, last: K) -> BigUint {
-    BigUint::from(last.wide() - first.wide()) + 1_u32
+fn length(first: impl Into<u128>, last: impl Into<u128>) -> BigUint {
+    BigUint::from(last.into() - first.into()) + 1_u32
 }
 
 /// The protocols that have services in a range.
@@ -85,7 +62,7 @@ pub(super) fn protocols(first: Service, last: Service) -> impl Iterator<Item = u
 }
 
 /// The number of packets of a layer.
-pub(super) fn of<N: Wide>(layer: &Layer<N, bool>, family: Family) -> PacketCount {
+pub(super) fn of<N: Coordinate + Into<u128>>(layer: &Layer<N, bool>, family: Family) -> PacketCount {
     let mut known: HashMap<usize, (BigUint, BigUint), foldhash::fast::RandomState> = HashMap::default();
     let mut total = BigUint::default();
     for (first, last, row) in layer.iter() {
@@ -104,7 +81,7 @@ pub(super) fn of<N: Wide>(layer: &Layer<N, bool>, family: Family) -> PacketCount
 }
 
 /// The number of combinations of source port and addresses, and of addresses at the first source port.
-fn of_row<N: Wide>(row: &Sources<N, bool>) -> (BigUint, BigUint) {
+fn of_row<N: Coordinate + Into<u128>>(row: &Sources<N, bool>) -> (BigUint, BigUint) {
     let mut with_ports = BigUint::default();
     let mut without = None;
     for (first, last, locals) in row.iter() {

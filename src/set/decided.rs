@@ -1,8 +1,10 @@
 //! What a policy decides about all packets at once.
 
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::ops::Range;
 
+use hashbrown::HashMap;
 use serde::Serialize;
 
 use super::layer::{self, Layer, Near, Remotes};
@@ -54,6 +56,13 @@ pub struct Owned {
     pub decision: Decision,
     /// The packets.
     pub packets: PacketSet,
+}
+
+impl Owned {
+    /// Whether no clause decides these packets.
+    pub fn is_default(&self) -> bool {
+        matches!(self.decision.basis, Basis::Default | Basis::Unfiltered)
+    }
 }
 
 impl Decided {
@@ -149,14 +158,16 @@ impl Decided {
 }
 
 /// The labels of both families joined.
-pub(super) fn joined<L: PartialEq>(
+pub(super) fn joined<L: Copy + Eq + Hash>(
     v4: Vec<(L, Layer<u32, bool>)>,
     v6: Vec<(L, Layer<u128, bool>)>,
 ) -> Vec<(L, PacketSet)> {
     let mut sets: Vec<(L, PacketSet)> =
         v4.into_iter().map(|(label, v4)| (label, PacketSet { v4, v6: layer::everywhere(false) })).collect();
+    let places: HashMap<L, usize, foldhash::fast::RandomState> =
+        sets.iter().enumerate().map(|(place, (label, _))| (*label, place)).collect();
     for (label, v6) in v6 {
-        match sets.iter_mut().find(|(known, _)| *known == label) {
+        match places.get(&label).and_then(|place| sets.get_mut(*place)) {
             Some((_, set)) => set.v6 = v6,
             None => sets.push((label, PacketSet { v4: layer::everywhere(false), v6 })),
         }
@@ -227,7 +238,7 @@ impl Deciding {
         Self { outline, lists }
     }
 
-    fn layer<N: Coordinate + std::hash::Hash>(
+    fn layer<N: Coordinate + Hash>(
         &self,
         plane: &Plane<N>,
         budget: &mut Budget,
@@ -273,7 +284,7 @@ pub(crate) fn numbered(policy: &Policy) -> impl Iterator<Item = (u32, usize, &cr
 }
 
 /// What touches a place, of the list with these numbers.
-fn touched<'t, N: Coordinate + std::hash::Hash>(
+fn touched<'t, N: Coordinate + Hash>(
     plane: &'t Plane<N>,
     lists: &[Range<u32>],
     list: Range<u32>,
@@ -315,12 +326,5 @@ impl Trace for Touching {
             self.actions |= action;
         }
         ends
-    }
-}
-
-impl Owned {
-    /// Whether no clause decides these packets.
-    pub fn is_default(&self) -> bool {
-        matches!(self.decision.basis, Basis::Default | Basis::Unfiltered)
     }
 }

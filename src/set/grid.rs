@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 
 pub(crate) use super::limits::Budget;
 use super::limits::SetError;
+use super::places::Places;
 use super::plane::services_of;
 use super::split::{Coordinate, Service, Split};
 use crate::model::Action;
@@ -40,9 +41,6 @@ pub(crate) fn zip<A: PartialEq, B: PartialEq, R: PartialEq>(
 pub(crate) fn map<L: PartialEq, R: PartialEq>(grid: &Grid<L>, f: impl Fn(&L) -> R) -> Grid<R> {
     grid.map(|row| Arc::new(row.map(&f)))
 }
-
-/// A set of parts of a policy, a bit for each by its place.
-pub(crate) type Touched = Box<[u64]>;
 
 /// The extents of the clauses of a policy, and what is decided by those that touch a packet.
 #[derive(Debug)]
@@ -129,11 +127,11 @@ impl<'p> Parts<'p> {
 
     /// What the verdicts on packets in these parts and in no others depend on, given the areas of all parts;
     /// `None` if the policy has several lists.
-    pub(crate) fn key(&self, family: Family, areas: &[Option<u32>], touched: &Touched) -> Option<Key> {
+    pub(crate) fn key(&self, family: Family, areas: &[Option<u32>], touched: &Places) -> Option<Key> {
         let OneFallback::Is(fallback) = self.fallback else { return None };
         let mut key = Key { family, fallback, touched: Vec::new() };
         let mut begin = 0;
-        for place in members(touched) {
+        for place in touched.members() {
             let (Some(part), Some(Some(area))) = (self.all.get(place), areas.get(place)) else { continue };
             if key.touched.last().is_some_and(|(_, action, _)| *action != part.action) {
                 key.touched.get_mut(begin..).unwrap_or_default().sort_unstable();
@@ -153,8 +151,8 @@ impl<'p> Parts<'p> {
     }
 
     /// No part.
-    pub(crate) fn none(&self) -> Touched {
-        vec![0; self.all.len().div_ceil(64)].into()
+    pub(crate) fn none(&self) -> Places {
+        Places::none(self.all.len())
     }
 
     /// The near addresses that some part asks for, and not any.
@@ -172,11 +170,11 @@ impl<'p> Parts<'p> {
     pub(crate) fn verdicts(
         &self,
         family: Family,
-        touched: &Touched,
+        touched: &Places,
         budget: &mut Budget,
     ) -> Result<Grid<Verdict>, SetError> {
         let areas: Vec<(usize, Area)> =
-            members(touched).filter_map(|place| Some((place, self.all.get(place)?.area(family)?))).collect();
+            touched.members().filter_map(|place| Some((place, self.all.get(place)?.area(family)?))).collect();
         let mut events: Vec<(Service, usize)> = Vec::new();
         for (index, (_, area)) in areas.iter().enumerate() {
             for (first, last) in &area.services {
@@ -186,21 +184,22 @@ impl<'p> Parts<'p> {
         }
         budget.steps(events.len())?;
         events.sort_unstable();
-        let mut active: Touched = vec![0; areas.len().div_ceil(64)].into();
-        let mut known: HashMap<Touched, Arc<Split<u16, Verdict>>, foldhash::fast::RandomState> = HashMap::default();
+        let mut active = Places::none(areas.len());
+        let mut known: HashMap<Places, Arc<Split<u16, Verdict>>, foldhash::fast::RandomState> = HashMap::default();
         let mut grid = Split::start(events.len() + 1);
         let mut events = events.into_iter().peekable();
         let mut start = Some(Service::FIRST);
         while let Some(first) = start {
             // An area whose ranges touch ends and begins at one place, and stays.
             while let Some((_, index)) = events.next_if(|(at, _)| *at <= first) {
-                flip(&mut active, index);
+                active.flip(index);
             }
-            budget.steps(active.len() + 1)?;
+            budget.steps(active.words() + 1)?;
             let row = if let Some(row) = known.get(&active) {
                 row.clone()
             } else {
                 let row = Arc::new(self.sources(&areas, &active, budget)?);
+                budget.cells(active.words() + row.len())?;
                 known.insert(active.clone(), row.clone());
                 row
             };
@@ -215,10 +214,10 @@ impl<'p> Parts<'p> {
     fn sources(
         &self,
         areas: &[(usize, Area)],
-        active: &Touched,
+        active: &Places,
         budget: &mut Budget,
     ) -> Result<Split<u16, Verdict>, SetError> {
-        let areas: Vec<&(usize, Area)> = members(active).filter_map(|index| areas.get(index)).collect();
+        let areas: Vec<&(usize, Area)> = active.members().filter_map(|index| areas.get(index)).collect();
         let mut starts: Vec<u16> = vec![0];
         for (first, last) in areas.iter().filter_map(|(_, area)| area.sources) {
             starts.push(first);
@@ -292,17 +291,4 @@ impl<'p> Part<'p> {
             None => Some(area),
         }
     }
-}
-
-/// Puts a part in, or takes it out.
-pub(crate) fn flip(set: &mut Touched, place: usize) {
-    if let Some(word) = set.get_mut(place / 64) {
-        *word ^= 1 << (place % 64);
-    }
-}
-
-fn members(set: &Touched) -> impl Iterator<Item = usize> {
-    set.iter()
-        .enumerate()
-        .flat_map(|(word, bits)| (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| 64 * word + bit))
 }

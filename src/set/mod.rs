@@ -28,6 +28,7 @@ pub(crate) mod grid;
 mod layer;
 mod limits;
 mod packet_set;
+pub(crate) mod places;
 pub(crate) mod plane;
 mod seen;
 mod serial;

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use super::limits::{Budget, SetError};
 use super::split::{Coordinate, Service};
 use crate::model::Action;
-use crate::net::{AddressSet, Cidr, Family, PortRange, common};
+use crate::net::{AddressSet, Cidr, Family, PortRange, common, common_spans};
 use crate::policy::{Clause, Extent, Selector, Space, Touch, service};
 
 /// One extent of a clause.
@@ -414,15 +414,10 @@ impl<N: Coordinate> Shape<N> {
         if services.is_empty() {
             return None;
         }
-        // Spans are given by first and end, and `common` takes first and last.
-        let closed = |spans: &[(u32, u32)]| -> Vec<(u32, u32)> {
-            spans.iter().map(|(first, end)| (*first, end.saturating_sub(1))).collect()
-        };
         let spans = if Arc::ptr_eq(&self.spans, &other.spans) {
             self.spans.clone()
         } else {
-            let spans = common(&closed(&self.spans), &closed(&other.spans));
-            spans.into_iter().map(|(first, last)| (first, last + 1)).collect()
+            common_spans(&self.spans, &other.spans).into()
         };
         (!spans.is_empty()).then_some(Self { services, sources, local, spans })
     }

@@ -46,21 +46,9 @@ impl Coordinate for Service {
     }
 }
 
-impl Coordinate for u32 {
-    const FIRST: Self = 0;
-    const LAST: Self = <Self as AddressNumber>::LAST;
-
-    fn after(self) -> Option<Self> {
-        self.next()
-    }
-
-    fn before(self) -> Option<Self> {
-        self.previous()
-    }
-}
-
-impl Coordinate for u128 {
-    const FIRST: Self = 0;
+/// Addresses of either family.
+impl<N: AddressNumber + std::fmt::Debug> Coordinate for N {
+    const FIRST: Self = <Self as AddressNumber>::FIRST;
     const LAST: Self = <Self as AddressNumber>::LAST;
 
     fn after(self) -> Option<Self> {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::limits::{Budget, SetError};
+use super::places::{Bits, Places};
 use super::plane::{Piece, Plane};
 use super::split::{Coordinate, Service, Split};
 
@@ -44,14 +45,11 @@ pub(crate) type Swept<N, R> = Split<Service, Arc<Row<N, R>>>;
 /// Results by source port and near address.
 type Row<N, R> = Split<u16, Arc<Split<N, Arc<R>>>>;
 
-/// A set of pieces, by their places.
-type Active = Box<[u64]>;
-
 struct Sweep<'a, N, T, R, F> {
     plane: &'a Plane<N>,
     budget: &'a mut Budget,
     leaf: F,
-    known: HashMap<Active, Arc<R>, foldhash::fast::RandomState>,
+    known: HashMap<Places, Arc<R>, foldhash::fast::RandomState>,
     scratch: Scratch<N, T>,
 }
 
@@ -105,21 +103,23 @@ where
         }
         self.budget.steps(events.len())?;
         events.sort_unstable();
-        let mut active: Active = vec![0; self.plane.shapes.len().div_ceil(64)].into();
-        let mut rows: HashMap<Active, Arc<Row<N, R>>, foldhash::fast::RandomState> = HashMap::default();
+        let mut active = Places::none(self.plane.shapes.len());
+        let mut rows: HashMap<Places, Arc<Row<N, R>>, foldhash::fast::RandomState> = HashMap::default();
         let mut swept = Split::start(events.len() + 1);
         let mut events = events.into_iter().peekable();
         let mut start = Some(Service::FIRST);
         while let Some(first) = start {
             // A piece whose ranges of services touch ends and begins at one place, and stays.
             while let Some((_, place)) = events.next_if(|(at, _)| *at <= first) {
-                flip(&mut active, place);
+                active.flip(place);
             }
-            self.budget.steps(active.len() + 1)?;
+            self.budget.steps(active.words() + 1)?;
             let row = if let Some(row) = rows.get(&active) {
                 row.clone()
             } else {
                 let row = Arc::new(self.sources(&active)?);
+                // What is remembered takes room too: of many boxes more than what comes out.
+                self.budget.cells(active.words())?;
                 rows.insert(active.clone(), row.clone());
                 row
             };
@@ -130,13 +130,13 @@ where
         Ok(swept)
     }
 
-    fn sources(&mut self, active: &Active) -> Result<Row<N, R>, SetError> {
+    fn sources(&mut self, active: &Places) -> Result<Row<N, R>, SetError> {
         let plane = self.plane;
         let bounds = |place: usize| plane.shapes.get(place).and_then(|shape| shape.sources);
         self.cut(active, bounds, |sweep, active| Ok(Arc::new(sweep.locals(active)?)))
     }
 
-    fn locals(&mut self, active: &Active) -> Result<Split<N, Arc<R>>, SetError> {
+    fn locals(&mut self, active: &Places) -> Result<Split<N, Arc<R>>, SetError> {
         let plane = self.plane;
         let bounds = |place: usize| plane.shapes.get(place).and_then(|shape| shape.local);
         self.cut(active, bounds, Self::remotes)
@@ -145,11 +145,11 @@ where
     /// Cuts a dimension where an active piece begins or ends, and asks for each part.
     fn cut<K: Coordinate, V: PartialEq>(
         &mut self,
-        active: &Active,
+        active: &Places,
         bounds: impl Fn(usize) -> Option<(K, K)>,
-        mut part: impl FnMut(&mut Self, &Active) -> Result<V, SetError>,
+        mut part: impl FnMut(&mut Self, &Places) -> Result<V, SetError>,
     ) -> Result<Split<K, V>, SetError> {
-        let bounded: Vec<(usize, (K, K))> = members(active).filter_map(|p| Some((p, bounds(p)?))).collect();
+        let bounded: Vec<(usize, (K, K))> = active.members().filter_map(|p| Some((p, bounds(p)?))).collect();
         if bounded.is_empty() {
             return Ok(Split::uniform(part(self, active)?));
         }
@@ -167,7 +167,7 @@ where
             let mut here = active.clone();
             for (place, (first, last)) in &bounded {
                 if start < first || last < start {
-                    flip(&mut here, *place);
+                    here.flip(*place);
                 }
             }
             let value = part(self, &here)?;
@@ -176,7 +176,7 @@ where
         Ok(split)
     }
 
-    fn remotes(&mut self, active: &Active) -> Result<Arc<R>, SetError> {
+    fn remotes(&mut self, active: &Places) -> Result<Arc<R>, SetError> {
         if let Some(result) = self.known.get(active) {
             return Ok(result.clone());
         }
@@ -184,6 +184,7 @@ where
         self.scratch.paint(self.plane, active, self.budget)?;
         let leaf = Leaf { starts: &self.scratch.starts, traces: &self.scratch.traces };
         let result = Arc::new((self.leaf)(&leaf, self.budget)?);
+        self.budget.cells(active.words())?;
         self.known.insert(active.clone(), result.clone());
         Ok(result)
     }
@@ -191,12 +192,12 @@ where
 
 impl<N: Coordinate, T: Trace> Scratch<N, T> {
     /// Cuts far addresses where an active piece begins or ends.
-    fn cut(&mut self, plane: &Plane<N>, active: &Active, budget: &mut Budget) -> Result<(), SetError> {
+    fn cut(&mut self, plane: &Plane<N>, active: &Places, budget: &mut Budget) -> Result<(), SetError> {
         self.marks.fill(0);
         let count = plane.starts.len();
         mark(&mut self.marks, 0);
         let mut spans = 0;
-        for shape in members(active).filter_map(|place| plane.shapes.get(place)) {
+        for shape in active.members().filter_map(|place| plane.shapes.get(place)) {
             spans += shape.spans.len();
             for (first, end) in shape.spans.iter() {
                 mark(&mut self.marks, *first);
@@ -212,7 +213,8 @@ impl<N: Coordinate, T: Trace> Scratch<N, T> {
             let places = Bits(*bits).map(|bit| 64 * word + bit);
             self.starts.extend(places.filter_map(|place| plane.starts.get(place)));
         }
-        budget.cells(self.starts.len())
+        // Each list remembers something of each interval.
+        budget.cells(self.starts.len().saturating_mul(plane.lists.max(1)))
     }
 
     /// The interval that begins at an elementary interval of the plane.
@@ -226,14 +228,14 @@ impl<N: Coordinate, T: Trace> Scratch<N, T> {
     }
 
     /// Tells the intervals which pieces touch them.
-    fn paint(&mut self, plane: &Plane<N>, active: &Active, budget: &mut Budget) -> Result<(), SetError> {
+    fn paint(&mut self, plane: &Plane<N>, active: &Places, budget: &mut Budget) -> Result<(), SetError> {
         let count = self.starts.len();
         self.traces.clear();
         self.traces.resize(count * plane.lists, T::default());
         self.open.clear();
         // One more for each list, which is never closed.
         self.open.extend((0..plane.lists).flat_map(|_| 0..=u32::try_from(count).unwrap_or(u32::MAX)));
-        for place in members(active) {
+        for place in active.members() {
             let (Some(piece), Some(shape)) = (plane.pieces.get(place), plane.shapes.get(place)) else { continue };
             let number = u32::try_from(place).unwrap_or(u32::MAX);
             budget.steps(shape.spans.len())?;
@@ -278,33 +280,8 @@ fn find(open: &mut [u32], mut at: usize) -> usize {
     }
 }
 
-fn flip(set: &mut Active, place: usize) {
-    if let Some(word) = set.get_mut(place / 64) {
-        *word ^= 1 << (place % 64);
-    }
-}
-
 fn mark(set: &mut [u64], place: u32) {
     if let Some(word) = usize::try_from(place / 64).ok().and_then(|word| set.get_mut(word)) {
         *word |= 1 << (place % 64);
-    }
-}
-
-fn members(set: &Active) -> impl Iterator<Item = usize> {
-    set.iter().enumerate().flat_map(|(word, bits)| Bits(*bits).map(move |bit| 64 * word + bit))
-}
-
-/// The places of the bits that are set, in order.
-struct Bits(u64);
-
-impl Iterator for Bits {
-    type Item = usize;
-
-    fn next(&mut self) -> Option<usize> {
-        let bit = usize::try_from(self.0.trailing_zeros()).ok()?;
-        (self.0 != 0).then(|| {
-            self.0 &= self.0 - 1;
-            bit
-        })
     }
 }

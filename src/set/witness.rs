@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::count::Wide;
 use super::layer::{Layer, Locals, Remotes, Sources};
 use super::plane::Addresses;
 use super::split::{Coordinate, Service};
@@ -34,7 +33,7 @@ struct Wanted<N> {
 pub(super) fn of<A>(layer: &Layer<A::Number, bool>, plane: &A, locals: Option<&[IpAddr]>) -> Option<Flow>
 where
     A: Addresses,
-    A::Number: Wide,
+    A::Number: Into<u128>,
 {
     let numbers = |addresses: &[IpAddr]| -> Vec<A::Number> {
         let number = |address: &IpAddr| Some(plane.local(Cidr::host(*address))?.0);
@@ -44,10 +43,10 @@ where
     search(layer, plane.family(), &wanted)
 }
 
-fn search<N: Wide>(layer: &Layer<N, bool>, family: Family, wanted: &Wanted<N>) -> Option<Flow> {
+fn search<N: Coordinate + Into<u128>>(layer: &Layer<N, bool>, family: Family, wanted: &Wanted<N>) -> Option<Flow> {
     let at = |service: Service| {
         let (source, local, remote) = in_row(layer.at(service)?.2, wanted)?;
-        flow(family, service, source, local.wide(), remote.wide())
+        flow(family, service, source, local.into(), remote.into())
     };
     let likely = LIKELY_SERVICES.into_iter().filter(|(protocol, _)| service::selector_mask(*protocol, family) != 0);
     if let Some(flow) = likely.map(|(protocol, selector)| Service(service::service(protocol, selector))).find_map(at) {
@@ -63,7 +62,7 @@ fn search<N: Wide>(layer: &Layer<N, bool>, family: Family, wanted: &Wanted<N>) -
         while let Some(service) = next {
             let (_, end, row) = layer.at(service)?;
             if let Some((source, local, remote)) = in_row(row, wanted) {
-                return flow(family, service, source, local.wide(), remote.wide());
+                return flow(family, service, source, local.into(), remote.into());
             }
             next = end.after().filter(|next| *next <= last);
         }
@@ -72,7 +71,7 @@ fn search<N: Wide>(layer: &Layer<N, bool>, family: Family, wanted: &Wanted<N>) -
 }
 
 /// Source port, near and far address.
-fn in_row<N: Wide>(row: &Sources<N, bool>, wanted: &Wanted<N>) -> Option<(u16, N, N)> {
+fn in_row<N: Coordinate + Into<u128>>(row: &Sources<N, bool>, wanted: &Wanted<N>) -> Option<(u16, N, N)> {
     let ephemeral = row.at(EPHEMERAL).map(|(_, _, locals)| (EPHEMERAL, locals));
     let others = row.iter().map(|(first, _, locals)| (first, locals));
     ephemeral.into_iter().chain(others).find_map(|(source, locals)| {
@@ -81,7 +80,7 @@ fn in_row<N: Wide>(row: &Sources<N, bool>, wanted: &Wanted<N>) -> Option<(u16, N
     })
 }
 
-fn in_locals<N: Wide>(locals: &Locals<N, bool>, wanted: &Wanted<N>) -> Option<(N, N)> {
+fn in_locals<N: Coordinate + Into<u128>>(locals: &Locals<N, bool>, wanted: &Wanted<N>) -> Option<(N, N)> {
     let at = |local: &N| Some((*local, in_remotes(locals.at(*local)?.2, wanted)?));
     if let Some(own) = &wanted.locals {
         return own.iter().find_map(at);
@@ -91,7 +90,7 @@ fn in_locals<N: Wide>(locals: &Locals<N, bool>, wanted: &Wanted<N>) -> Option<(N
     likely.or_else(|| locals.iter().find_map(|(first, _, remotes)| Some((first, in_remotes(remotes, wanted)?))))
 }
 
-fn in_remotes<N: Wide>(remotes: &Remotes<N, bool>, wanted: &Wanted<N>) -> Option<N> {
+fn in_remotes<N: Coordinate + Into<u128>>(remotes: &Remotes<N, bool>, wanted: &Wanted<N>) -> Option<N> {
     let likely = wanted.likely.iter().find(|remote| remotes.at(**remote).is_some_and(|(_, _, inside)| *inside));
     likely.copied().or_else(|| remotes.iter().find(|(_, _, inside)| **inside).map(|(first, _, _)| first))
 }

@@ -1,5 +1,6 @@
 //! Findings about what is open: the controls of auditors, by group, and exposures in general, by interface.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -9,18 +10,19 @@ use super::idle::listed;
 use crate::analysis::alone::{cards, resolved};
 use crate::analysis::classes::InterfaceClass;
 use crate::analysis::controls::{
-    About, Certainty, Cloud, Control, Openness, Reach, Subject as Checked, Violation, complement, is_anywhere,
+    About, Certainty, Check, Cloud, Control, Openness, Reach, Subject as Checked, Violation, complement, is_anywhere,
     public_addresses, without_public_members,
 };
 use crate::analysis::error::{AnalysisError, Subject};
+use crate::analysis::exposure::own_blocks;
 use crate::analysis::quotas::{QuotaSubject, Quotas, over};
 use crate::analysis::severity::Severity;
 use crate::engine::PolicyEngine;
 use crate::model::{Action, GroupId, Interface, InterfaceId, Inventory, RuleId, SecurityGroup};
-use crate::net::{AddressSet, Cidr, Direction, Family, common};
+use crate::net::{AddressSet, Direction, Family, common};
 use crate::policy::{Policy, RuleList, Selector, service};
 use crate::set::by_service::ServiceRanges;
-use crate::set::{Decided, PacketSet, Services, numbered};
+use crate::set::{Decided, PacketSet, Services, SetError, numbered};
 
 /// Collects what violates controls.
 pub(super) struct Auditing<'a> {
@@ -49,15 +51,29 @@ impl<'a> Auditing<'a> {
     }
 
     /// Holds the policy of a class of interfaces against the controls.
-    pub(super) fn class(&mut self, class: &InterfaceClass<'_>, policy: &Policy) {
-        let judged = without_public_members(policy);
-        // What has too many parts is told of elsewhere.
-        let Ok(decided) = Decided::new(&judged) else { return };
+    pub(super) fn class(&mut self, class: &InterfaceClass<'_>, policy: &Policy, decided: Option<&Decided>) {
+        // Where members are all known the policy is judged as it is, and was decided already.
+        let own;
+        let decided = match (without_public_members(policy), decided) {
+            (Cow::Borrowed(_), Some(decided)) => decided,
+            (judged, _) => match Decided::new(&judged) {
+                Ok(decided) => {
+                    own = decided;
+                    &own
+                }
+                Err(error) => {
+                    let subjects = class.ids().map(|id| Subject::Interface(id.clone()));
+                    let direction = policy.direction();
+                    self.findings.extend(subjects.map(|subject| not_judged(subject, direction, &error)));
+                    return;
+                }
+            },
+        };
         for (near, interfaces) in by_near_addresses(class, policy) {
-            let openness = Openness::at(&decided, near);
+            let openness = Openness::at(decided, near);
             self.general(&interfaces, policy, &openness);
         }
-        let openness = Openness::of(&decided);
+        let openness = Openness::of(decided);
         let violated: Vec<(usize, Violation)> = (self.controls.iter().enumerate())
             .filter(|(_, control)| control.cloud.is_some())
             .filter_map(|(place, control)| Some((place, control.evaluate(Checked::Traffic(&openness))?)))
@@ -69,6 +85,8 @@ impl<'a> Auditing<'a> {
 
     /// Exposures of interfaces, whatever auditors say.
     fn general(&mut self, interfaces: &[&Interface], policy: &Policy, openness: &Openness<'_>) {
+        let Some(first) = interfaces.first() else { return };
+        let subject = Subject::Interface(first.id.clone());
         let mut found = Vec::new();
         for control in self.controls.iter().filter(|control| control.cloud.is_none()) {
             let Some(violation) = control.evaluate(Checked::Traffic(openness)) else { continue };
@@ -77,17 +95,17 @@ impl<'a> Auditing<'a> {
                 Finding::new(
                     control.id,
                     severity(control, violation.certain),
-                    Subject::Interface("".into()),
+                    subject.clone(),
                     format!("it {}{by_default} (should hold: {})", violation.text, control.title),
                 )
                 .in_direction(policy.direction())
                 .about(rules_of(policy, &violation))
-                .suggesting("name the addresses that need it")
+                .suggesting(suggestion(control))
                 .shown_by(Some(violation.packets)),
             );
         }
         if policy.direction() == Direction::Ingress {
-            found.extend(split_anywhere(policy, openness));
+            found.extend(split_anywhere(subject, policy, openness));
         }
         for interface in interfaces {
             self.findings.extend(found.iter().map(|finding| finding.at(interface)));
@@ -99,8 +117,8 @@ impl<'a> Auditing<'a> {
     fn audited(&mut self, class: &InterfaceClass<'_>, policy: &Policy, violated: &[(usize, Violation)]) {
         let mut alone: BTreeSet<usize> = BTreeSet::new();
         let groups = class.representative().groups.iter().flatten().filter_map(|id| self.inventory.group(id.as_str()));
+        let clauses: Vec<_> = numbered(policy).map(|(_, _, clause)| clause).collect();
         for group in groups {
-            let clauses: Vec<_> = numbered(policy).map(|(_, _, clause)| clause).collect();
             let own = |number: u32| {
                 let clause = usize::try_from(number).ok().and_then(|number| clauses.get(number));
                 clause.is_some_and(|clause| {
@@ -166,7 +184,13 @@ impl<'a> Auditing<'a> {
             for direction in Direction::ALL {
                 let policy = resolved(engine, self.inventory, group, *card, direction)?;
                 let judged = without_public_members(&policy);
-                let Ok(decided) = Decided::new(&judged) else { continue };
+                let decided = match Decided::new(&judged) {
+                    Ok(decided) => decided,
+                    Err(error) => {
+                        self.findings.push(not_judged(Subject::Group(group.id.clone()), direction, &error));
+                        continue;
+                    }
+                };
                 let openness = Openness::of(&decided);
                 for control in self.controls.iter().filter(|control| control.applies_to_group(group)) {
                     let Some(violation) = control.evaluate(Checked::Traffic(&openness)) else { continue };
@@ -181,7 +205,8 @@ impl<'a> Auditing<'a> {
                         Subject::Group(group.id.clone()),
                         message,
                     );
-                    self.findings.push(finding.in_direction(direction).about(rules).shown_by(Some(violation.packets)));
+                    let finding = finding.in_direction(direction).about(rules).suggesting(suggestion(control));
+                    self.findings.push(finding.shown_by(Some(violation.packets)));
                 }
             }
         }
@@ -194,7 +219,8 @@ impl<'a> Auditing<'a> {
             if let Some(violation) = control.evaluate(checked) {
                 let message = format!("it {} (should hold: {})", violation.text, control.title);
                 let severity = severity(control, violation.certain);
-                self.findings.push(Finding::new(control.id, severity, subject.clone(), message));
+                let finding = Finding::new(control.id, severity, subject.clone(), message);
+                self.findings.push(finding.suggesting(suggestion(control)));
             }
         }
     }
@@ -211,11 +237,31 @@ impl<'a> Auditing<'a> {
             let mut finding =
                 Finding::new(control.id, severity(control, grouped.certain), Subject::Group(group), message)
                     .in_direction(grouped.direction)
-                    .about(grouped.rules);
+                    .about(grouped.rules)
+                    .suggesting(suggestion(control));
             finding.witness = grouped.packets.witness_at(&grouped.near);
             findings.push(finding);
         }
         findings
+    }
+}
+
+/// That what is open could not be found out.
+fn not_judged(subject: Subject, direction: Direction, error: &SetError) -> Finding {
+    let message = format!("what it opens could not be judged, its rules are too many or too entangled: {error}");
+    Finding::new(codes::NOT_ANALYSED, Severity::Warning, subject, message).in_direction(direction)
+}
+
+/// What to do about the violation of a control.
+fn suggestion(control: &Control) -> &'static str {
+    match control.check {
+        Check::NotAllEgress { .. } => "name the addresses and ports that are needed",
+        Check::NoRules => "remove the rules, and use a group of its own for what needs them",
+        Check::Attached => "delete the group if nothing else needs it",
+        Check::Described => "say what the group is for",
+        Check::NotBasic => "use an enterprise group",
+        Check::HasGroup { .. } => "attach a group that it should have",
+        _ => "name the addresses that need it",
     }
 }
 
@@ -237,15 +283,8 @@ fn by_near_addresses<'i>(class: &InterfaceClass<'i>, policy: &Policy) -> Vec<(Ad
     let exact = clauses.any(|clause| clause.extent.possible().local.is_some());
     let mut found: Vec<(AddressSet, Vec<&'i Interface>)> = Vec::new();
     for interface in class.members() {
-        let own: AddressSet =
-            interface.member_blocks().chain(interface.public.iter().copied().map(Cidr::host)).collect();
-        let near = if interface.addresses_unknown || own.is_empty() {
-            AddressSet::all()
-        } else if exact {
-            own
-        } else {
-            Family::ALL.into_iter().filter(|family| own.has(*family)).map(Cidr::all).collect()
-        };
+        let (own, unknown) = own_blocks(interface, !exact);
+        let near = if unknown { AddressSet::all() } else { own.into_iter().collect() };
         match found.iter_mut().find(|(known, _)| *known == near) {
             Some((_, interfaces)) => interfaces.push(interface),
             None => found.push((near, vec![interface])),
@@ -255,7 +294,7 @@ fn by_near_addresses<'i>(class: &InterfaceClass<'i>, policy: &Policy) -> Vec<(Ad
 }
 
 /// Services that are open to anywhere by several rules together, none of which is anywhere by itself.
-fn split_anywhere(policy: &Policy, openness: &Openness<'_>) -> Option<Finding> {
+fn split_anywhere(subject: Subject, policy: &Policy, openness: &Openness<'_>) -> Option<Finding> {
     let clauses: Vec<_> = (policy.lists().into_iter().flat_map(RuleList::clauses))
         .filter(|clause| clause.action == Action::Allow && clause.provenance.rule().is_some())
         .collect();
@@ -298,9 +337,10 @@ fn split_anywhere(policy: &Policy, openness: &Openness<'_>) -> Option<Finding> {
         texts.join(" and ")
     );
     Some(
-        Finding::new(codes::SPLIT_ANYWHERE, Severity::Warning, Subject::Interface("".into()), message)
+        Finding::new(codes::SPLIT_ANYWHERE, Severity::Warning, subject, message)
             .in_direction(policy.direction())
             .about(rules.into_iter().collect())
+            .suggesting("write anywhere as such if it is meant, and else name the addresses that need it")
             .shown_by(Some(packets)),
     )
 }
@@ -330,6 +370,7 @@ pub(super) fn quotas(inventory: &Inventory, quotas: &Quotas) -> Vec<Finding> {
                 QuotaSubject::PrefixList(id) => Subject::PrefixList(id.clone()),
             };
             Finding::new(codes::OVER_QUOTA, Severity::Warning, subject, over.to_string())
+                .suggesting("remove what does nothing, join blocks and ports, or ask for a higher quota")
         })
         .collect()
 }

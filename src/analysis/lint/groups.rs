@@ -43,6 +43,7 @@ pub(super) fn unattached(inventory: &Inventory) -> Vec<Finding> {
                 let others = listed(others.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().into_iter());
                 let message = format!("no interface has it, so what rules of {others} say about its members is void");
                 Finding::new(codes::UNATTACHED, Severity::Info, subject, message)
+                    .suggesting("attach it, or remove the rules that refer to it")
             }
             None => Finding::new(
                 codes::UNUSED,

@@ -24,7 +24,7 @@ use super::superfluous::{Superfluous, find, is_rule};
 use crate::engine::{PolicyEngine, Scope};
 use crate::model::{GroupId, Inventory, Peer, RuleId, SecurityGroup};
 use crate::net::Direction;
-use crate::policy::{Clause, Extent, Missing, Policy, Verdict};
+use crate::policy::{Clause, Missing, Policy};
 use crate::set::{Decided, SetError, SetLimits};
 use exposure::Auditing;
 use idle::Where;
@@ -135,14 +135,15 @@ fn interfaces(
     let (mut findings, mut removable, mut open) = (Vec::new(), RulesByDirection::new(), false);
     for direction in Direction::ALL {
         let policy = engine.lower(&Scope::new(inventory, class.representative(), direction))?;
-        auditing.class(class, &policy);
+        // Everything is decided once for what is open and what is not known.
+        let decided = Decided::new(&policy);
+        auditing.class(class, &policy, decided.as_ref().ok());
         let at = Where { subject: &first, direction, addresses: true };
         let judged = judge(&at, &policy, Ground::Addresses, |clause| keeps_kind(inventory, clause));
         removable.insert(direction, judged.removable);
         findings.extend(judged.findings);
-        // What is too complex has a finding already.
-        open |=
-            may_be_open(&policy) && Decided::new(&policy).map_or(true, |decided| !decided.indeterminate().is_empty());
+        // What is too entangled may be anything, and has a finding.
+        open |= decided.map_or(true, |decided| !decided.indeterminate().is_empty());
     }
     for interface in class.members() {
         let subject = Subject::Interface(interface.id.clone());
@@ -151,14 +152,6 @@ fn interfaces(
         lint.indeterminate.extend(open.then_some(subject));
     }
     Ok(())
-}
-
-/// Whether something in a policy is not known.
-fn may_be_open(policy: &Policy) -> bool {
-    policy.lists().into_iter().any(|list| {
-        list.fallback().verdict == Some(Verdict::Indeterminate)
-            || list.clauses().iter().any(|clause| matches!(clause.extent, Extent::Partial { .. }))
-    })
 }
 
 /// The findings about a group by itself.
@@ -202,7 +195,7 @@ fn keeps_kind(inventory: &Inventory, clause: &Clause) -> bool {
 }
 
 /// The limits for one policy: a fleet has thousands, and one that is beyond them is told of.
-const LIMITS: SetLimits = SetLimits::of_cells(1_000_000);
+const LIMITS: SetLimits = SetLimits::of_cells(2_000_000);
 
 /// What was found out about one policy.
 struct Judged {

@@ -5,17 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::model::{Interface, NicType};
 use crate::net::{AddressSet, Family};
-
-/// The addresses that packets at an interface have, as groups see them: what
-/// [`Interface::local_address`] chooses from, delegated prefixes left out.
-pub(crate) fn own_addresses(interface: &Interface) -> &[IpAddr] {
-    match interface.nic {
-        Some(NicType::Internet) => &interface.public,
-        Some(NicType::Intranet) | None => &interface.addresses,
-    }
-}
 
 /// Sets of more ranges than this are remembered.
 const MANY: usize = 2;

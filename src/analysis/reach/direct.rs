@@ -1,13 +1,12 @@
 //! One pair of interfaces by itself.
 
 use super::ReachError;
-use super::addresses::own_addresses;
 use super::reached::{Fates, Reached};
 use crate::engine::{PolicyEngine, Scope};
 use crate::model::{Interface, Inventory};
 use crate::net::{Direction, Family};
 use crate::set::SetError;
-use crate::set::grid::{Budget, Parts, flip};
+use crate::set::grid::{Budget, Parts};
 
 /// What becomes of traffic between two interfaces whose VPCs are not joined as far as is known.
 pub(super) fn between(
@@ -21,15 +20,15 @@ pub(super) fn between(
     let ingress = engine.lower(&Scope::new(inventory, to, Direction::Ingress).towards(from))?;
     let (egress, ingress) = (Parts::new(&egress), Parts::new(&ingress));
     let mut fates = Fates::default();
-    for sender in own_addresses(from).iter().copied() {
+    for sender in from.filtered_addresses().iter().copied() {
         let family = Family::of(sender);
-        for receiver in own_addresses(to).iter().copied().filter(|receiver| Family::of(*receiver) == family) {
+        for receiver in to.filtered_addresses().iter().copied().filter(|receiver| Family::of(*receiver) == family) {
             let mut row = |parts: &Parts<'_>, local, remote| -> Result<_, SetError> {
                 let mut touched = parts.none();
                 for (index, part) in parts.iter().enumerate() {
                     let inside = part.remotes().all(|set| set.contains(remote));
                     if inside && part.locals().all(|block| block.contains(local)) {
-                        flip(&mut touched, index);
+                        touched.flip(index);
                     }
                 }
                 parts.verdicts(family, &touched, &mut budget)

@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use hashbrown::HashMap;
 
 use super::ReachError;
-use super::addresses::{Addresses, number, own_addresses};
+use super::addresses::{Addresses, number};
 use super::far::{Appearances, Others};
 use super::table::{Row, Rows, Runs, Table};
 use crate::analysis::classes::InterfaceClass;
 use crate::engine::{PolicyEngine, Scope};
-use crate::model::Inventory;
+use crate::model::{Interface, Inventory};
 use crate::net::{Cidr, Direction, Family};
 use crate::policy::Policy;
 use crate::set::grid::{Budget, Parts};
@@ -73,7 +73,7 @@ impl<'i> Fleet<'i> {
         Self {
             engine,
             inventory,
-            addresses: Addresses::new(inventory.interfaces().flat_map(own_addresses).copied()),
+            addresses: Addresses::new(inventory.interfaces().flat_map(Interface::filtered_addresses).copied()),
             rows: Rows::default(),
             appearances: Appearances::new(inventory, classes),
         }
@@ -122,7 +122,7 @@ impl<'i> Fleet<'i> {
         }
         let mut known: BTreeMap<(Family, Vec<bool>), u32> = BTreeMap::new();
         let mut kinds = Vec::new();
-        for address in class.members().iter().flat_map(|interface| own_addresses(interface)).copied() {
+        for address in class.members().iter().flat_map(|interface| interface.filtered_addresses()).copied() {
             let Some(place) = self.addresses.place(address) else { continue };
             let inside = blocks.iter().map(|block| block.contains(address)).collect();
             let next = number(kinds.len());

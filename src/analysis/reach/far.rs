@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
-use super::addresses::{number, own_addresses};
+use super::addresses::number;
 use crate::analysis::classes::InterfaceClass;
 use crate::engine::Scope;
 use crate::model::{
@@ -190,7 +190,7 @@ impl<'i> Appearances<'i> {
             let Some(mut far) = looks().next().map(|appearance| appearance.example.clone()) else { continue };
             if far.nic != Some(NicType::Internet) {
                 let members = looks().flat_map(|appearance| &appearance.members);
-                far.addresses = members.flat_map(|interface| own_addresses(interface)).copied().collect();
+                far.addresses = members.flat_map(|interface| interface.filtered_addresses()).copied().collect();
             }
             others.somebody.push(Seen { far, appearances });
         }

@@ -25,7 +25,6 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-pub(crate) use addresses::own_addresses;
 pub use matrix::{Link, Matrix, Outcome};
 use reached::Fates;
 pub use reached::Reached;
@@ -293,7 +292,7 @@ fn classes<'i>(
             let (egress, ingress) = (egress.local(place), ingress.local(place));
             Some(Spot { column: columns.of(place)?, egress, ingress, place })
         };
-        let mut spots: Vec<Spot> = own_addresses(interface).iter().copied().filter_map(spot).collect();
+        let mut spots: Vec<Spot> = interface.filtered_addresses().iter().copied().filter_map(spot).collect();
         spots.sort_unstable();
         spots.dedup_by_key(|spot| (spot.column, spot.egress, spot.ingress));
         let appearance = appearances.of(&interface.id).unwrap_or_default();

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::addresses::{Addresses, number};
-use crate::net::{Family, common};
+use crate::net::{Family, common_spans};
 use crate::policy::Verdict;
 use crate::set::SetError;
-use crate::set::grid::{Areas, Budget, Grid, Key, Parts, Touched, flip};
+use crate::set::grid::{Areas, Budget, Grid, Key, Parts};
+use crate::set::places::Places;
 
 /// The number of a row.
 pub(super) type Row = u32;
@@ -33,7 +34,7 @@ impl Rows {
         &mut self,
         parts: &Parts<'_>,
         (family, areas): (Family, &[Option<u32>]),
-        touched: &Touched,
+        touched: &Places,
         budget: &mut Budget,
     ) -> Result<Row, SetError> {
         let key = parts.key(family, areas, touched);
@@ -90,7 +91,7 @@ impl Runs {
             let mut sets = part.remotes();
             let Some(spans) = sets.next().map(|set| addresses.spans(set, again)) else { continue };
             let spans = match sets.next() {
-                Some(set) => both(&spans, &addresses.spans(set, again)).into(),
+                Some(set) => common_spans(&spans, &addresses.spans(set, again)).into(),
                 None => spans,
             };
             // Of a near address of one family, far ones of the other are never asked for.
@@ -106,7 +107,7 @@ impl Runs {
         }
         events.sort_unstable();
         let mut touched = parts.none();
-        let mut known_v4: HashMap<Touched, Row, foldhash::fast::RandomState> = HashMap::default();
+        let mut known_v4: HashMap<Places, Row, foldhash::fast::RandomState> = HashMap::default();
         let mut known_v6 = known_v4.clone();
         let mut runs = Self { starts: Vec::new(), rows: Vec::new() };
         let areas = Family::ALL.map(|family| (family, parts.areas(family, &mut rows.areas)));
@@ -116,9 +117,9 @@ impl Runs {
         let mut at = 0;
         while at < addresses.len() {
             while let Some((_, index)) = events.next_if(|(place, _)| *place <= u64::from(at)) {
-                flip(&mut touched, index);
+                touched.flip(index);
             }
-            budget.steps(touched.len() + 1)?;
+            budget.steps(touched.words() + 1)?;
             let [of_v4, of_v6] = &areas;
             let ((family, areas), known) = if at < v4 { (of_v4, &mut known_v4) } else { (of_v6, &mut known_v6) };
             let row = if let Some(row) = known.get(&touched) {
@@ -151,15 +152,6 @@ impl Runs {
         let ends = self.starts.iter().copied().skip(1).chain([count]);
         self.starts.iter().zip(ends).zip(&self.rows).map(|((start, end), row)| (*start, end, *row))
     }
-}
-
-/// What two lists of runs have in common.
-fn both(ours: &[(u32, u32)], theirs: &[(u32, u32)]) -> Vec<(u32, u32)> {
-    // Runs end before their second place, and `common` takes last places.
-    let closed = |spans: &[(u32, u32)]| -> Vec<(u32, u32)> {
-        spans.iter().map(|(first, end)| (*first, end.saturating_sub(1))).collect()
-    };
-    common(&closed(ours), &closed(theirs)).into_iter().map(|(first, last)| (first, last + 1)).collect()
 }
 
 /// What a policy decides about the places of a fleet, by the kind of near address.
