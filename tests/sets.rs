@@ -207,6 +207,29 @@ proptest! {
         });
     }
 
+    /// A change of few clauses, looked at only where these can match, is the whole change.
+    #[test]
+    fn small_changes_are_whole(policy in list(), which in any::<proptest::sample::Index>(), more in space(), allow: bool) {
+        let lists = policy.lists();
+        let list = lists.first().unwrap();
+        let mut clauses = list.clauses().to_vec();
+        if !clauses.is_empty() {
+            clauses.remove(which.index(clauses.len()));
+        }
+        let action = if allow { Action::Allow } else { Action::Deny };
+        let rank = Rank::new(0, 2).deny_first(action);
+        clauses.push(Clause::new(rank, action, more, Provenance::implied("test", "added")));
+        let list = RuleList::new("test", clauses, list.fallback().clone()).unwrap();
+        let after = Policy::rules(Direction::Ingress, list).unwrap();
+        let by_pair = |changes: Vec<secgroup::set::Change>| {
+            let mut changes: Vec<_> = changes.into_iter().map(|c| (format!("{:?}", (c.before, c.after)), c.packets)).collect();
+            changes.sort_by(|a, b| a.0.cmp(&b.0));
+            changes
+        };
+        let anew = Decided::new(&policy).unwrap().changes(&Decided::new(&after).unwrap()).unwrap();
+        prop_assert_eq!(by_pair(secgroup::set::changes(&policy, &after).unwrap()), by_pair(anew));
+    }
+
     /// Two policies held against each other, at every flow.
     #[test]
     fn comparisons_agree_with_decisions(a in list(), b in list(), flows in vec(complete_flow(), 20..40)) {
@@ -225,6 +248,7 @@ proptest! {
             }
         }
         prop_assert_eq!(changes.is_empty(), ours.same_verdicts(&theirs).unwrap());
+        prop_assert_eq!(secgroup::set::changes(&a, &b).unwrap().len(), changes.len());
         for (answer, wrong) in [
             (ours.implies(&theirs).unwrap(), (Verdict::Allow, Verdict::Deny)),
             (ours.disjoint(&theirs).unwrap(), (Verdict::Allow, Verdict::Allow)),
@@ -399,6 +423,21 @@ fn hostile_rules_end_in_an_error() {
     assert!(matches!(error, SetError::TooManyCells { .. } | SetError::TooManySteps { .. }), "{error}");
     let few = Decided::within(&policy, SetLimits::of_cells(100)).unwrap_err();
     assert!(few.to_string().contains("100"), "{few}");
+}
+
+/// Of very many rules, which of them are active takes more room than what they decide: it counts too, so
+/// that memory stays within what the limit says.
+#[test]
+fn what_is_remembered_of_many_rules_counts() {
+    let clause = |n: u16| {
+        let space = Space::new(tcp(n, 65_535 - n), cidr("10.0.0.0/8"));
+        Clause::new(Rank::new(1, n.into()), Action::Allow, space, Provenance::implied("test", "nested"))
+    };
+    let few = rules((0..500).map(clause).collect());
+    assert_eq!(Decided::new(&few).unwrap().allow().to_string(), "tcp remote 10.0.0.0/8");
+    // 500 rules are 8 words, remembered twice for each of about 1,000 intervals of ports, which have 3 cells.
+    assert!(Decided::within(&few, SetLimits::of_cells(4_000)).is_err());
+    assert!(Decided::within(&few, SetLimits::of_cells(24_000)).is_ok());
 }
 
 /// What may match: two clauses of one action leave nothing open, and the owner is the best one.

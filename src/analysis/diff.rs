@@ -13,8 +13,8 @@ use super::question::Side;
 use crate::engine::Scope;
 use crate::model::{Action, GroupId, Interface, InterfaceId, RuleId, SecurityGroup};
 use crate::net::{AddressSet, Direction, Flow};
-use crate::policy::{Decision, Fallback, Missing, Policy, Provenance, Rank, RuleList, Space, Verdict};
-use crate::set::{Change, Decided, PacketBox, PacketSet, SetError};
+use crate::policy::{Decision, Fallback, Missing, Policy, Provenance, Rank, RuleList, Verdict};
+use crate::set::{Change, Decided, PacketBox, PacketSet, SetError, decided_where_different};
 
 /// Whether something is there before and after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -329,9 +329,6 @@ impl<'p> Doubts<'p> {
     }
 }
 
-/// Up to how many clauses that differ only the packets that these can match are looked at.
-const CONFINED: usize = 64;
-
 /// The policies of one direction before and after.
 struct Pair<'a> {
     direction: Direction,
@@ -342,20 +339,15 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     fn compare(&self, diff: &mut SubjectDiff) -> Result<(), SetError> {
-        // Only where a clause can match that one of them has not, anything can have changed.
-        let differing = match (&self.before, &self.after) {
-            (Some(before), Some(after)) => before.differing(after).filter(|clauses| clauses.len() <= CONFINED),
-            _ => None,
+        let nothing = || Decided::uniform(self.direction, Verdict::Deny);
+        let decided = match (&self.before, &self.after) {
+            (Some(before), Some(after)) => decided_where_different(before, after)?,
+            // Nothing passes what does not exist.
+            (Some(before), None) => Some((Decided::new(before)?, nothing())),
+            (None, Some(after)) => Some((nothing(), Decided::new(after)?)),
+            (None, None) => None,
         };
-        if differing.as_ref().is_some_and(Vec::is_empty) {
-            return Ok(());
-        }
-        let spaces: Option<Vec<&Space>> =
-            differing.map(|clauses| clauses.iter().map(|clause| clause.extent.possible()).collect());
-        let (before, after) = (
-            self.decided(self.before.as_ref(), spaces.as_deref())?,
-            self.decided(self.after.as_ref(), spaces.as_deref())?,
-        );
+        let Some((before, after)) = decided else { return Ok(()) };
         for change in before.changes(&after)? {
             diff.equivalent = false;
             let list = match (change.before.verdict, change.after.verdict) {
@@ -377,15 +369,6 @@ impl Pair<'_> {
             }
         }
         Ok(())
-    }
-
-    /// What is decided; nothing passes what does not exist.
-    fn decided(&self, policy: Option<&Policy>, spaces: Option<&[&Space]>) -> Result<Decided, SetError> {
-        match (policy, spaces) {
-            (None, _) => Ok(Decided::uniform(self.direction, Verdict::Deny)),
-            (Some(policy), None) => Decided::new(policy),
-            (Some(policy), Some(spaces)) => Decided::in_spaces(policy, spaces),
-        }
     }
 
     fn traffic(&self, change: Change) -> Result<ChangedTraffic, SetError> {

@@ -7,7 +7,7 @@ use super::layer;
 use super::limits::{Budget, SetError, SetLimits};
 use super::packet_set::PacketSet;
 use crate::net::Flow;
-use crate::policy::{Decision, Verdict};
+use crate::policy::{Decision, Policy, Space, Verdict};
 
 /// Whether something holds of two policies for every packet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,6 +44,35 @@ pub struct Change {
     pub after: Decision,
     /// The packets.
     pub packets: PacketSet,
+}
+
+/// The packets whose verdicts differ between two policies, by what owned them before and owns them after.
+///
+/// As [`Decided::changes`] of both, but where few clauses differ only the packets that these can match are
+/// looked at, so that small changes of large policies cost little.
+///
+/// # Errors
+/// [`SetError`] if the packets that are looked at have too many cells.
+pub fn changes(before: &Policy, after: &Policy) -> Result<Vec<Change>, SetError> {
+    match decided_where_different(before, after)? {
+        Some((before, after)) => before.changes(&after),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Up to how many clauses that differ only the packets that these can match are looked at.
+const CONFINED: usize = 64;
+
+/// What two policies decide wherever that may differ; nothing if no clause does.
+pub(crate) fn decided_where_different(before: &Policy, after: &Policy) -> Result<Option<(Decided, Decided)>, SetError> {
+    let Some(differing) = before.differing(after).filter(|clauses| clauses.len() <= CONFINED) else {
+        return Ok(Some((Decided::new(before)?, Decided::new(after)?)));
+    };
+    if differing.is_empty() {
+        return Ok(None);
+    }
+    let spaces: Vec<&Space> = differing.iter().map(|clause| clause.extent.possible()).collect();
+    Ok(Some((Decided::in_spaces(before, &spaces)?, Decided::in_spaces(after, &spaces)?)))
 }
 
 impl<C> Answer<C> {

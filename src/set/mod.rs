@@ -38,7 +38,8 @@ pub(crate) mod sweep;
 mod witness;
 
 pub use boxes::{PacketBox, Services};
-pub use compare::{Answer, Change, Counterexample};
+pub(crate) use compare::decided_where_different;
+pub use compare::{Answer, Change, Counterexample, changes};
 pub use count::PacketCount;
 pub use decided::{Decided, Owned};
 pub(crate) use decided::{decide as decide_plane, numbered, verdicts_of};
